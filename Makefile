@@ -1,0 +1,86 @@
+# Everything runs in .venv, made on first use; stamp files in it remember what is installed.
+#   PYTHON=python3.12        the interpreter that .venv is made from
+#   TORCH_INDEX=URL          one more index for torch. On Linux the package index holds the CUDA build of torch;
+#                            PyTorch's own index of CPU wheels saves two gigabytes
+#   WORKERS=4                parallel test processes
+
+PYTHON ?= python3
+WORKERS ?= 2
+TORCH_INDEX ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+INSTALL := $(PY) -m pip install --disable-pip-version-check --no-input --quiet -c constraints.txt
+PROJECT := pyproject.toml setup.py constraints.txt $(wildcard jitgym/_core/*.pyx jitgym/_core/*.pxd)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types unit core debug wheel bench docs clean distclean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
+
+demo: $(VENV)/demo  ## the demo: tuned rules against a learned agent on one scenario, into results/demo
+	$(BIN)/jitgym compare bearing_line --train 1000000 --threads 2 --out results/demo
+
+test: lint types unit  ## all checks: lint, format, types, tests
+
+lint: $(VENV)/dev  ## ruff, lint and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/dev  ## let ruff repair what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/dev  ## mypy, strict
+	$(BIN)/mypy
+
+unit: $(VENV)/dev  ## the tests
+	$(BIN)/pytest -n $(WORKERS)
+
+core: $(VENV)/dev  ## compile the core again, in place (JITGYM_NATIVE=1, JITGYM_ANNOTATE=1: see setup.py)
+	$(PY) setup.py --quiet build_ext --inplace
+
+# In a copy: the checked core is some fifteen times slower and must not stay behind in the working tree.
+debug: $(VENV)/dev  ## the tests again on the checked core: bounds, overflow, undefined behaviour
+	rm -rf build/debug
+	mkdir -p build/debug
+	cp -RP agents benchmarks configs docs jitgym tests *.* LICENSE Makefile build/debug/
+	rm -f build/debug/jitgym/_core/*.so
+	cd build/debug && JITGYM_DEBUG=1 ../../$(PY) setup.py --quiet build_ext --inplace
+	cd build/debug && PYTHONPATH="$$PWD" ../../$(BIN)/pytest -n $(WORKERS)
+
+wheel: $(VENV)/dev  ## wheel and sdist into build/dist, each installed and tried outside the repository
+	PYTHON=$(PY) .ci/packages.sh
+
+bench: $(VENV)/dev  ## benchmarks, as ratios against named peers measured in the same run
+	@set -e; for script in core environment ppo; do echo "== $$script"; $(PY) benchmarks/$$script.py; done
+
+docs: $(VENV)/dev  ## write the generated tables of docs/ again
+	$(PY) docs/generate.py
+
+clean:  ## what builds and runs leave, without the environment
+	rm -rf build dist results runs *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f jitgym/_core/*.so jitgym/_core/*.c jitgym/_core/*.html
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f $(VENV)/dev $(VENV)/demo
+
+distclean: clean  ## the environment too
+	rm -rf $(VENV)
+
+# The build tools at their pinned versions, so that no build environment is fetched anew for every compile; torch before
+# anything that asks for torch, alone, so that its version and its index are chosen here and nowhere else.
+$(VENV)/base: constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) setuptools cython numpy
+	$(INSTALL) --no-deps $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch
+	touch $@
+
+$(VENV)/dev: $(VENV)/base $(PROJECT)
+	$(INSTALL) --no-build-isolation -e '.[dev]'
+	touch $@
+
+$(VENV)/demo: $(VENV)/base $(PROJECT)
+	$(INSTALL) --no-build-isolation -e '.[agents,plot]'
+	touch $@
