@@ -1,0 +1,1 @@
+"""The compiled core: the oracle's functions in Cython, stepping blocks of 16 lines."""

@@ -1,0 +1,65 @@
+"""The ledger: the named integer counts that a step produced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.fields import Layout
+
+
+class Ledger:
+    """Counts of a step for every line; cost, reward and every KPI are computed from these and nothing else.
+
+    ``ledger["store_slots"]`` is ``(n_lines, n_stages)``, ``ledger["demand"]`` is ``(n_lines,)``; both are views.
+    Ledgers of the same lines add up.
+
+    Args:
+        layout: names and columns, ``tables.ledger``.
+        array: ``(n_lines, n_entries)`` int64.
+    """
+
+    def __init__(self, layout: Layout, array: npt.NDArray[np.int64]) -> None:
+        self.layout = layout
+        self.array = array
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for every column, e.g. ``store_slots[packing]``."""
+        return self.layout.names
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields."""
+        return tuple(self.layout)
+
+    def __getitem__(self, field: str) -> npt.NDArray[np.int64]:
+        """Return a field of every line; ``KeyError`` for an unknown one."""
+        columns = self.array[:, self.layout[field]]
+        return columns[:, 0] if self.layout.is_scalar(field) else columns
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the fields."""
+        return iter(self.layout)
+
+    def __len__(self) -> int:
+        """Return the number of lines."""
+        return len(self.array)
+
+    def __add__(self, other: Ledger) -> Ledger:
+        """Return the ledger of two spans of time together."""
+        return Ledger(self.layout, self.array + other.array)
+
+    def total(self) -> Ledger:
+        """Return the ledger of all lines together, as of one line."""
+        return Ledger(self.layout, self.array.sum(axis=0, keepdims=True))
+
+    def lines(self, which: slice | npt.NDArray[np.intp]) -> Ledger:
+        """Return the ledger of some of the lines."""
+        return Ledger(self.layout, self.array[which])
+
+    def as_dict(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Return every field by name."""
+        return {name: self[name] for name in self}

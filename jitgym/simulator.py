@@ -1,0 +1,220 @@
+"""The simulator: many lines of one scenario, stepped together. The only file that names the backends."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym import oracle
+from jitgym._core.line import Stepper, episode_keys
+from jitgym.errors import InputError
+from jitgym.fields import OFF
+from jitgym.ledger import Ledger
+from jitgym.scenario import Scenario, load_scenario
+from jitgym.seeds import seed_bank
+from jitgym.tables import Knob, build_tables
+
+LANES = 16
+_WORDS = ("root_lo", "root_hi", "episode", "key_lo", "key_hi")
+
+
+class Simulator:
+    """A batch of lines of one scenario: knobs go in, a ledger comes out.
+
+    Args:
+        scenario: what :func:`jitgym.scenario.load_scenario` takes.
+        n_lines: lines in the batch.
+        seed: a non-negative integer, or the 64-bit episode seeds of the lines, ``(n_lines,)`` uint64.
+        backend: ``"core"`` (compiled) or ``"oracle"`` (plain Python: the definition, slow).
+        n_threads: threads that share the lines, for the core.
+
+    Attributes:
+        scenario: the description.
+        tables: its integers.
+        knobs: the controls, in the order of a knob vector.
+
+    Example:
+        >>> sim = Simulator("four_stage", n_lines=1000, seed=1)
+        >>> ledger = sim.step(sim.default_knobs, slots=500)
+        >>> ledger["shipped"].shape
+        (1000,)
+    """
+
+    def __init__(
+        self,
+        scenario: str | dict[str, Any] | Scenario,
+        n_lines: int = 1,
+        seed: int | npt.ArrayLike = 0,
+        backend: Literal["core", "oracle"] = "core",
+        n_threads: int = 1,
+    ) -> None:
+        if backend not in ("core", "oracle"):
+            raise InputError(f"backend must be 'core' or 'oracle', got {backend!r}")
+        for name, value in (("n_lines", n_lines), ("n_threads", n_threads)):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+                raise InputError(f"{name} must be an integer >= 1, got {value!r}")
+        self.scenario = load_scenario(scenario)
+        self.tables = build_tables(self.scenario)
+        self.n_lines = int(n_lines)
+        self.n_threads = int(n_threads)
+        self.backend = backend
+        self.knobs: tuple[Knob, ...] = self.tables.knobs
+        self._low = np.array([knob.low for knob in self.knobs])
+        self._high = np.array([knob.high for knob in self.knobs])
+        self._off = np.array([knob.off for knob in self.knobs])
+        blocks = -(-self.n_lines // LANES)
+        self._state = np.zeros((blocks, self.tables.state.size, LANES), dtype=np.int32)
+        # an odd number of blocks of columns, so that the rows of a large batch do not share cache sets
+        self._knobs = np.zeros((len(self.knobs), (blocks | 1) * LANES), dtype=np.int32)
+        self._slots_since_reset = 0
+        self._stepper: Stepper | None = None
+        self.reset(seed)
+
+    @property
+    def default_knobs(self) -> npt.NDArray[np.int32]:
+        """The defaults of the scenario, ``(n_knobs,)``."""
+        return np.array([knob.default for knob in self.knobs], dtype=np.int32)
+
+    def reset(self, seed: int | npt.ArrayLike | None = None, mask: npt.NDArray[np.bool_] | None = None) -> None:
+        """Put lines back to their start.
+
+        Args:
+            seed: an integer or ``(n_lines,)`` episode seeds; None: each line goes on to its next episode,
+                whose luck follows from the line's seed.
+            mask: ``(n_lines,)`` bool, the lines to reset; None: all.
+        """
+        chosen = np.ones(self.n_lines, dtype=bool) if mask is None else np.asarray(mask)
+        if chosen.shape != (self.n_lines,) or chosen.dtype != bool:
+            raise InputError(f"mask must be {self.n_lines} booleans, got {chosen.dtype} of shape {chosen.shape}")
+        lines = np.flatnonzero(chosen)
+        block, lane = np.divmod(lines, LANES)
+        layout = self.tables.state
+        words = {name: self._state[block, layout.start(name), lane].view(np.uint32) for name in _WORDS}
+        if seed is None:
+            roots = _join(words["root_lo"], words["root_hi"])
+            episodes = words["episode"] + np.uint32(1)
+        else:
+            roots = self._roots(seed)[lines]
+            episodes = np.zeros(len(lines), dtype=np.uint32)
+        keys = np.empty(len(lines), dtype=np.uint64)
+        episode_keys(roots, episodes, keys)
+        tick = self._state[:, layout.start("tick"), :]
+        kept = tick[block, lane]
+        self._state[block, :, lane] = self.tables.initial
+        tick[block, lane] = kept
+        for name, values in zip(_WORDS, (*_split(roots), episodes, *_split(keys)), strict=True):
+            self._state[block, layout.start(name), lane] = values.view(np.int32)
+        if mask is None:
+            self._slots_since_reset = 0
+
+    def _roots(self, seed: int | npt.ArrayLike) -> npt.NDArray[np.uint64]:
+        """Return one seed for each line."""
+        if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
+            if seed < 0:
+                raise InputError(f"seed must be >= 0, got {seed}")
+            return seed_bank(int(seed), self.n_lines)
+        seeds = np.asarray(seed)
+        if seeds.shape != (self.n_lines,) or seeds.dtype.kind not in "iu" or (seeds < 0).any():
+            raise InputError(
+                f"seed must be an integer >= 0 or {self.n_lines} of them, got {seeds.dtype} of shape {seeds.shape}"
+            )
+        return seeds.astype(np.uint64)
+
+    def step(self, knobs: npt.ArrayLike, slots: int | None = None) -> Ledger:
+        """Step all lines under their knobs.
+
+        Args:
+            knobs: integers, ``(n_knobs,)`` for all lines or ``(n_lines, n_knobs)``: in ``low..high``, or ``OFF``.
+            slots: slots to make; None: the scenario's ``slots_per_step``.
+
+        Returns:
+            What the slots were counted to.
+
+        Raises:
+            InputError: wrong shape, dtype or range of the knobs; nothing is changed then.
+        """
+        columns = self._checked(knobs)
+        slots = self._checked_slots(self.scenario.slots_per_step if slots is None else slots)
+        self._knobs[:, : self.n_lines] = columns
+        return self._run(slots)
+
+    def advance(self, slots: int) -> Ledger:
+        """Step all lines under the knobs of the last :meth:`step`."""
+        return self._run(self._checked_slots(slots))
+
+    def _run(self, slots: int) -> Ledger:
+        """Let the backend make some slots."""
+        self._slots_since_reset += slots
+        ledger = np.empty((self.tables.ledger.size, self._knobs.shape[1]), dtype=np.int64)
+        if self.backend == "core":
+            if self._stepper is None:
+                self._stepper = Stepper(self.tables)
+            self._stepper.advance(self._state, self._knobs, slots, ledger, self.n_threads)
+        else:
+            oracle.advance(self.tables, self._state, self._knobs, slots, ledger, self.n_lines)
+        return Ledger(self.tables.ledger, ledger.T[: self.n_lines])
+
+    def _checked(self, knobs: npt.ArrayLike) -> npt.NDArray[np.int32]:
+        """Return knobs as columns of lines, or raise."""
+        values = np.asarray(knobs)
+        if values.dtype.kind not in "iu":
+            raise InputError(f"knobs must be integers, got {values.dtype}")
+        if values.shape not in ((len(self.knobs),), (self.n_lines, len(self.knobs))):
+            raise InputError(
+                f"knobs must have shape ({len(self.knobs)},) or ({self.n_lines}, {len(self.knobs)}), got {values.shape}"
+            )
+        within = ((values >= self._low) & (values <= self._high)) | ((values == OFF) & self._off)
+        if not within.all():
+            where = tuple(int(i) for i in np.argwhere(~within)[0])
+            knob = self.knobs[where[-1]]
+            line = f" of line {where[0]}" if len(where) == 2 else ""
+            off = " or OFF" if knob.off else ""
+            raise InputError(f"{knob.name}{line} must be in {knob.low}..{knob.high}{off}, got {values[where]}")
+        return values.T.astype(np.int32) if values.ndim == 2 else values.astype(np.int32)[:, None]
+
+    def _checked_slots(self, slots: int) -> int:
+        """Return a number of slots, or raise; a line may not run so long that a 32-bit count could overflow."""
+        if isinstance(slots, bool) or not isinstance(slots, (int, np.integer)) or slots < 0:
+            raise InputError(f"slots must be an integer >= 0, got {slots!r}")
+        limit = self.tables.slot_limit
+        if self._slots_since_reset + slots > limit:
+            self._slots_since_reset = int(self.state("slot").max())
+            if self._slots_since_reset + slots > limit:
+                raise InputError(f"a line must be reset after {limit} slots, got {self._slots_since_reset} + {slots}")
+        return int(slots)
+
+    @property
+    def raw_state(self) -> npt.NDArray[np.int32]:
+        """The state itself, ``(blocks, fields, 16)``; for adaptors that read it in place."""
+        return self._state
+
+    def state(self, field: str) -> npt.NDArray[np.int32]:
+        """Return a copy of one field of the state, ``(n_lines,)`` or ``(n_lines, places)`` int32."""
+        rows = self._state[:, self.tables.state[field], :].transpose(0, 2, 1)
+        values = rows.reshape(rows.shape[0] * rows.shape[1], rows.shape[2])[: self.n_lines]
+        return values[:, 0].copy() if self.tables.state.is_scalar(field) else values.copy()
+
+    def snapshot(self) -> bytes:
+        """Return the state of all lines, luck included, as bytes."""
+        return self._state.tobytes()
+
+    def restore(self, snapshot: bytes) -> None:
+        """Go back to a snapshot of a simulator of the same scenario and size."""
+        if len(snapshot) != self._state.nbytes:
+            raise InputError(f"snapshot must have {self._state.nbytes} bytes, got {len(snapshot)}")
+        self._state[...] = np.frombuffer(snapshot, dtype=np.int32).reshape(self._state.shape)
+        self._slots_since_reset = int(self.state("slot").max())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle without the compiled part, which is made again when needed."""
+        return {**self.__dict__, "_stepper": None}
+
+
+def _join(low: npt.NDArray[np.uint32], high: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+    return low.astype(np.uint64) | (high.astype(np.uint64) << np.uint64(32))
+
+
+def _split(words: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    return words.astype(np.uint32), (words >> np.uint64(32)).astype(np.uint32)
