@@ -1,0 +1,173 @@
+"""Paired evaluation: every policy runs the same line under the same luck, seed by seed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from jitgym.actions import ActionCodec
+from jitgym.errors import InputError
+from jitgym.ledger import Ledger
+from jitgym.observation import Observer
+from jitgym.scenario import Scenario
+from jitgym.scorecard import Floats, Scorecard
+from jitgym.seeds import seed_bank
+from jitgym.simulator import Simulator
+
+LATENCY_CALLS: Final = 200
+
+
+class Policy(Protocol):
+    """What is evaluated: anything with the ``predict`` of Stable-Baselines3 over MultiDiscrete actions."""
+
+    def predict(
+        self,
+        observation: npt.NDArray[np.float32],
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = True,
+    ) -> tuple[npt.NDArray[Any], Any]:
+        """Return actions for observations, and the policy's own state."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one policy did on the seeds of an evaluation; arrays are ``(n_seeds,)``.
+
+    Attributes:
+        name: the policy.
+        ledger: counts of the whole episode of each seed.
+        cost: mean cost a slot of each seed.
+        terms: the same, by cost term.
+        kpis: every KPI of each seed.
+        latency: median seconds that one decision for one line takes.
+    """
+
+    name: str
+    ledger: Ledger
+    cost: Floats
+    terms: dict[str, Floats]
+    kpis: dict[str, Floats]
+    latency: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its standard error and 95 % confidence interval (Student t over seeds)."""
+
+    mean: float
+    error: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Outcomes of several policies on one bank of seeds, and the rule that the others are compared with."""
+
+    scenario: Scenario
+    seed: int
+    seeds: npt.NDArray[np.uint64]
+    outcomes: dict[str, Outcome]
+    reference: str
+
+    def difference(self, name: str) -> Interval:
+        """Return the paired difference in cost a slot of a policy against the reference."""
+        return interval(self.outcomes[name].cost - self.outcomes[self.reference].cost)
+
+
+def interval(values: Floats) -> Interval:
+    """Return mean, standard error and 95 % interval of independent values ``(n,)``, n >= 2."""
+    mean, error = float(np.mean(values)), float(stats.sem(values))
+    reach = float(stats.t.ppf(0.975, len(values) - 1)) * error
+    return Interval(mean, error, mean - reach, mean + reach)
+
+
+def run_policy(
+    scenario: Scenario,
+    policy: Policy,
+    seeds: npt.NDArray[np.uint64],
+    n_threads: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> Ledger:
+    """Run a policy for one whole episode on every seed, all lines at once; return what the episodes counted to.
+
+    Args:
+        scenario: the line.
+        policy: what sets the knobs; its actions are checked against the action space.
+        seeds: ``(n_seeds,)`` uint64 episode seeds.
+        n_threads: threads that share the lines.
+        progress: called after every step with the share that is done.
+    """
+    simulator = Simulator(scenario, len(seeds), seeds, n_threads=n_threads)
+    codec, observer = ActionCodec(simulator.knobs), Observer(simulator)
+    state = None
+    start = np.ones(len(seeds), dtype=bool)
+    total = None
+    for step in range(scenario.horizon):
+        actions, state = policy.predict(observer.observe(), state, start, True)
+        ledger = simulator.step(codec.decode(actions))
+        total = ledger if total is None else total + ledger
+        start = np.zeros(len(seeds), dtype=bool)
+        if progress is not None:
+            progress((step + 1) / scenario.horizon)
+    assert total is not None  # the horizon is at least 1
+    return total
+
+
+def outcome(scenario: Scenario, name: str, policy: Policy, ledger: Ledger) -> Outcome:
+    """Turn the ledger of a policy's episodes into costs and KPIs, and time its decisions."""
+    scorecard = Scorecard(scenario)
+    slots = ledger["slots"]
+    terms = {term: cost / slots for term, cost in scorecard.cost_terms(ledger).items()}
+    kpis = scorecard.kpis(ledger)
+    return Outcome(name, ledger, kpis["cost"], terms, kpis, decision_latency(scenario, policy))
+
+
+def decision_latency(scenario: Scenario, policy: Policy) -> float:
+    """Return the median seconds of one decision for one line."""
+    observation = Observer(Simulator(scenario)).observe()[0]
+    times = []
+    for _ in range(LATENCY_CALLS):
+        begin = time.perf_counter()
+        policy.predict(observation)
+        times.append(time.perf_counter() - begin)
+    return float(np.median(times))
+
+
+def evaluate(
+    scenario: Scenario,
+    policies: Mapping[str, Policy],
+    rules: set[str],
+    n_seeds: int = 1000,
+    seed: int = 0,
+    n_threads: int = 1,
+    progress: Callable[[str, float], None] | None = None,
+) -> Evaluation:
+    """Run policies on the same seeds, disjoint from those of training and tuning.
+
+    Args:
+        scenario: the line.
+        policies: what to compare, by name.
+        rules: the names among them that are rules; the cheapest is the reference.
+        n_seeds: replications, at least 2.
+        seed: names the instance of the evaluation bank.
+        n_threads: threads that share the lines.
+        progress: called with a policy's name and the share of its episodes that is done.
+    """
+    if n_seeds < 2:
+        raise InputError(f"seeds must be >= 2 for a confidence interval, got {n_seeds}")
+    seeds = seed_bank(seed, n_seeds, "evaluation")
+    outcomes = {}
+    for name, policy in policies.items():
+        report = None if progress is None else lambda share, name=name: progress(name, share)
+        outcomes[name] = outcome(scenario, name, policy, run_policy(scenario, policy, seeds, n_threads, report))
+    candidates = [name for name in outcomes if name in rules] or list(outcomes)
+    reference = min(candidates, key=lambda name: float(outcomes[name].cost.mean()))
+    return Evaluation(scenario, seed, seeds, outcomes, reference)
