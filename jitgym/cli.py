@@ -1,0 +1,298 @@
+"""The command line: compare rules and agents on a line, tune a rule, look at scenarios."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from typer.core import TyperGroup
+
+from jitgym import __version__
+from jitgym.compare import (
+    FULL,
+    QUICK,
+    QUICK_SEEDS,
+    SEEDS,
+    Agent,
+    Comparison,
+    Plan,
+    Report,
+    best_rule,
+    evaluate_all,
+    families_of,
+    tune_rules,
+)
+from jitgym.errors import InputError
+from jitgym.report import comparison_report, scenario_report, scenarios_report, tuning_report
+from jitgym.results import results_folder, to_json, tuning_record, versions, write_results, write_text
+from jitgym.rules import rule_family
+from jitgym.scenario import Scenario, load_scenario
+from jitgym.tune import Tuned, tune
+
+FAILURE = 1
+INPUT_ERROR = 2
+INTERRUPTED = 130
+CURVES = "tensorboard"
+"""Where training writes its curves, in the folder of its checkpoints and then in that of the agent."""
+
+
+class _Group(TyperGroup):
+    """Turns the errors of a user's input into one line each and an exit code, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            for line in str(error).splitlines():
+                typer.echo(f"error: {line}", err=True)
+            raise typer.Exit(INPUT_ERROR) from None
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(FAILURE) from None
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ScenarioArgument = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="Name of a scenario (see [bold]jitgym scenarios[/]) or a YAML file.")
+]
+SeedOption = Annotated[int, typer.Option(help="Fixes all luck: the same seed gives the same numbers.")]
+ThreadsOption = Annotated[int, typer.Option(help="Threads that share the simulated lines.")]
+QuickOption = Annotated[bool, typer.Option("--quick", help="Try it out: rules barely tuned, few seeds.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"jitgym {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Pull control of production lines: tuned classic rules against learned agents, on the same luck."""
+
+
+@app.command()
+def compare(
+    scenario: ScenarioArgument,
+    out: Annotated[Path, typer.Option(help="Folder for the results; earlier results in it are replaced at the end.")],
+    train: Annotated[int, typer.Option(metavar="STEPS", help="Train an agent for this many steps of a line.")] = 0,
+    agent: Annotated[Path | None, typer.Option(metavar="DIR", help="Load a stored agent instead.")] = None,
+    rules: Annotated[str, typer.Option(help="Rules to tune, as [bold]kanban,conwip+pm[/], or [bold]all[/].")] = "all",
+    seeds: Annotated[int | None, typer.Option(help="Replications; 1000 unless told, with --quick 100.")] = None,
+    seed: SeedOption = 0,
+    plain: Annotated[bool, typer.Option("--plain", help="Train from nothing, not from the best tuned rule.")] = False,
+    device: Annotated[str, typer.Option(help="Where the agent runs: [bold]cpu[/] or [bold]cuda[/].")] = "cpu",
+    threads: ThreadsOption = 1,
+    quick: QuickOption = False,
+) -> None:
+    """Tune the classic rules of a line, train or load an agent, and run all on the same seeds.
+
+    Prints a table and a verdict; writes [bold]results.json[/], [bold]results.csv[/], [bold]costs_per_seed.csv[/],
+    [bold]compare.png[/] and the trained [bold]agent[/] into a folder, all of it or nothing.
+    """
+    described = load_scenario(scenario)
+    replications = (QUICK_SEEDS if quick else SEEDS) if seeds is None else seeds
+    plan = Plan(
+        scenario=described,
+        families=families_of(described, rules),
+        seed=at_least(0, "seed", seed),
+        n_seeds=at_least(2, "seeds", replications),
+        budget=QUICK if quick else FULL,
+        n_threads=at_least(1, "threads", threads),
+        quick=quick,
+    )
+    at_least(0, "train", train)
+    if train and agent is not None:
+        raise InputError("train and agent must not both be given: an agent is trained or loaded")
+    if plain and not train:
+        raise InputError("plain must be given with train: it says how to train")
+    if device not in ("cpu", "cuda"):
+        raise InputError(f"device must be cpu or cuda, got {device!r}")
+    require("matplotlib", "plot")
+    if train or agent is not None:
+        require("stable_baselines3" if train else "torch", "agents")
+        from jitgym.agents.policy import require_device
+
+        require_device(device)
+    out = out.resolve()
+    try:
+        comparison = compared(plan, out, Learner(train, agent, plain, device))
+    except KeyboardInterrupt:
+        kept = f"; training is kept in {checkpoints(out)}: the same command goes on with it"
+        typer.echo(f"interrupted: {out} is as it was{kept if checkpoints(out).exists() else ''}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    console = Console(markup=False, highlight=False)
+    console.print(comparison_report(comparison))
+    console.print(f"\nResults in {out}", soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The agent asked for: steps to train it for, or where it is stored; whether from nothing; where it runs."""
+
+    steps: int
+    stored: Path | None
+    plain: bool
+    device: str
+
+
+def compared(plan: Plan, out: Path, learner: Learner) -> Comparison:
+    """Tune, train or load, evaluate, and write the results."""
+    from jitgym.plots import write_figure
+
+    with results_folder(out) as folder:
+        agent = load_agent(plan.scenario, learner.stored, learner.device) if learner.stored is not None else None
+        with progress_board() as report:
+            tuned = tune_rules(plan, report)
+            if learner.steps:
+                start = None if learner.plain else best_rule(tuned)
+                agent = train_agent(plan, start, learner, checkpoints(out), folder / "agent", report)
+            comparison = evaluate_all(plan, tuned, agent, report)
+        write_results(comparison, folder)
+        write_figure(comparison, folder / "compare.png")
+    shutil.rmtree(checkpoints(out), ignore_errors=True)
+    return comparison
+
+
+def checkpoints(out: Path) -> Path:
+    """Return where training keeps its checkpoints: beside the results, which stay as they are until the end."""
+    return out.with_name(f"{out.name}.training")
+
+
+def load_agent(scenario: Scenario, stored: Path, device: str) -> Agent:
+    """Load a stored agent, from its own folder or from a folder of results."""
+    from jitgym.agents import policy
+
+    folder = stored / "agent" if (stored / "agent").is_dir() else stored
+    loaded = policy.load_agent(folder, scenario, device)
+    return Agent(loaded, {"loaded_from": str(folder.resolve()), **_facts(loaded.card)})
+
+
+def train_agent(
+    plan: Plan, start: Tuned | None, learner: Learner, checkpoints: Path, folder: Path, report: Report
+) -> Agent:
+    """Train an agent from a tuned rule or from nothing, and store it; what is evaluated is what was stored."""
+    from jitgym.agents import policy
+    from jitgym.agents.train import Training, train
+
+    knobs = None if start is None else start.rule.knobs
+    training = Training(plan.scenario, learner.steps, knobs, plan.seed, learner.device, plan.n_threads)
+    report("train", None, "")
+    policy.save_agent(train(training, checkpoints, lambda share, word: report("train", share, word)), folder)
+    if (checkpoints / CURVES).is_dir():
+        shutil.copytree(checkpoints / CURVES, folder / CURVES)
+    loaded = policy.load_agent(folder, plan.scenario, learner.device)
+    return Agent(loaded, {"start": None if start is None else start.family.name, **_facts(loaded.card)})
+
+
+def _facts(card: Any) -> dict[str, Any]:
+    """Return what results tell of an agent: how it was trained, and the values that it picks from."""
+    return {**card.facts, "home": card.home, "menus": card.menus}
+
+
+@app.command("tune")
+def tune_command(
+    scenario: ScenarioArgument,
+    rule: Annotated[str, typer.Option(help="The rule, as in [bold]kanban[/] or [bold]kanban+pm[/].")],
+    seed: SeedOption = 0,
+    threads: ThreadsOption = 1,
+    quick: QuickOption = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result as JSON too.")] = None,
+) -> None:
+    """Find the best numbers of one rule."""
+    described = load_scenario(scenario)
+    family = rule_family(described, rule)
+    at_least(0, "seed", seed)
+    at_least(1, "threads", threads)
+    if out is not None and (out.is_dir() or not out.resolve().parent.is_dir()):
+        raise InputError(f"out must be a file in a folder that is there, got {str(out)!r}")
+    with progress_board() as report:
+        label = f"tune {rule}"
+        report(label, None, "")
+        budget = QUICK if quick else FULL
+        tuned = tune(
+            described, family, seed, budget, threads, lambda text: report(label, None, text.partition(": ")[2])
+        )
+        report(label, 1.0, "")
+    Console(markup=False, highlight=False).print(tuning_report(tuned))
+    if out is not None:
+        about = {"scenario": described.name, "hash": described.hash, "rule": rule, "seed": seed, "quick": quick}
+        write_text(out, to_json({**about, **tuning_record(tuned), "versions": versions()}) + "\n")
+
+
+@app.command()
+def scenarios() -> None:
+    """List the scenarios that come with the package."""
+    Console(markup=False, highlight=False).print(scenarios_report())
+
+
+@app.command()
+def show(scenario: ScenarioArgument) -> None:
+    """Show a line: its stages, suppliers, prices, knobs, and what an agent observes."""
+    Console(markup=False, highlight=False).print(scenario_report(load_scenario(scenario)))
+
+
+def at_least(least: int, name: str, value: int) -> int:
+    """Return a number if it is large enough."""
+    if value < least:
+        raise InputError(f"{name} must be an integer >= {least}, got {value}")
+    return value
+
+
+def require(package: str, extra: str) -> None:
+    """Refuse to begin what would end for want of an optional package."""
+    if importlib.util.find_spec(package) is None:
+        raise InputError(f"this needs {package}: install jitgym[{extra}]")
+
+
+@contextmanager
+def progress_board() -> Iterator[Report]:
+    """Show a bar for everything that is reported, on stderr, so that stdout holds the result alone."""
+    columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn(), TextColumn("{task.fields[word]}"))
+    console = Console(stderr=True, markup=False, highlight=False)
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=console) as progress:
+
+        def report(label: str, share: float | None, word: str) -> None:
+            if label not in tasks:
+                tasks[label] = progress.add_task(label, total=None, word="")
+            progress.update(tasks[label], word=word)
+            if share is not None:
+                progress.update(tasks[label], total=1.0, completed=share)
+
+        yield report
+
+
+def main() -> None:
+    """Entry point of the command ``jitgym``."""
+    app(prog_name="jitgym")
+
+
+if __name__ == "__main__":
+    main()

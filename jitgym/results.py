@@ -1,0 +1,243 @@
+"""What a comparison leaves on disk: ``results.json``, two CSV files, a figure and the agent, complete or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from jitgym import __version__
+from jitgym.compare import Comparison, verdict
+from jitgym.errors import InputError
+from jitgym.evaluate import Interval, interval
+from jitgym.fields import OFF
+from jitgym.rules import RuleFamily
+from jitgym.scorecard import COST_TERMS, KPIS, Floats
+from jitgym.tune import Tuned
+
+FORMAT: Final = 1
+"""Raised when a reader of ``results.json`` would have to change."""
+FILES: Final = ("results.json", "results.csv", "costs_per_seed.csv", "compare.png", "agent")
+"""All that a results folder may hold; a folder with anything else in it is never replaced."""
+PACKAGES: Final = ("numpy", "scipy", "gymnasium", "torch", "stable-baselines3")
+
+
+@contextmanager
+def results_folder(out: Path) -> Iterator[Path]:
+    """Give an empty folder to fill, which takes the place of ``out`` when the block ends without an error.
+
+    Raises:
+        InputError: ``out`` cannot be written, or holds files that are not results of a comparison.
+    """
+    out = out.resolve()
+    _require_replaceable(out)
+    made = [folder for folder in (out.parent, *out.parent.parents) if not folder.exists()]
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
+    except OSError as error:
+        raise InputError(f"out must be a folder that can be written, got {str(out)!r}: {error.strerror}") from error
+    try:
+        yield staging
+        staging.chmod(0o777 & ~_umask())  # a temporary folder is private, results are not
+        _publish(staging, out)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        for folder in made:
+            if folder.exists() and not any(folder.iterdir()):
+                folder.rmdir()
+        raise
+
+
+def _require_replaceable(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"out must be a folder, got the file {str(out)!r}")
+    others = sorted(path.name for path in out.iterdir() if path.name not in FILES) if out.exists() else []
+    if others:
+        raise InputError(f"out must be a new folder or hold earlier results only, but {str(out)!r} holds {others[0]!r}")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _publish(staging: Path, out: Path) -> None:
+    """Put a folder in the place of another; the old one stays where it is if that fails."""
+    old = staging.with_suffix(".old")
+    if out.exists():
+        out.rename(old)
+    try:
+        staging.rename(out)
+    except BaseException:
+        if old.exists():
+            old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in the place of an older one, complete or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"out must be a file that can be written, got {str(path)!r}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def to_json(data: Any, indent: int = 0) -> str:
+    """Return strict JSON, a line for every key and for every list of numbers; NaN, which JSON lacks, is null."""
+    inner = " " * (indent + 1)
+    if isinstance(data, Mapping) and data:
+        rows = [f"{inner}{json.dumps(str(key))}: {to_json(value, indent + 1)}" for key, value in data.items()]
+        return "{\n" + ",\n".join(rows) + "\n" + " " * indent + "}"
+    if isinstance(data, (list, tuple, np.ndarray)) and any(isinstance(value, Mapping) for value in data):
+        rows = [inner + to_json(value, indent + 1) for value in data]
+        return "[\n" + ",\n".join(rows) + "\n" + " " * indent + "]"
+    if isinstance(data, (list, tuple, np.ndarray)):
+        return "[" + ", ".join(to_json(value) for value in data) + "]"
+    if isinstance(data, np.generic):
+        data = data.item()
+    return json.dumps(None if isinstance(data, float) and not math.isfinite(data) else data, allow_nan=False)
+
+
+def spelled(family: RuleFamily, numbers: Any) -> dict[str, int | str]:
+    """Return the knobs that a rule sets, by name, with words where a number stands for none."""
+    knobs = family.codec.knobs
+    vector = family.knobs(numbers)
+    columns = sorted({number.column for number in family.numbers})
+    return {knobs[column].name: spelled_value(knobs[column].kind, int(vector[column])) for column in columns}
+
+
+def spelled_value(kind: str, value: int) -> int | str:
+    """Return a knob's value, or the word for none: off, or for maintenance never."""
+    if value != OFF:
+        return value
+    return "never" if kind == "pm_level" else "off"
+
+
+def tuning_record(tuned: Tuned) -> dict[str, Any]:
+    """Return what tuning a rule found, from where, and at what expense."""
+    return {
+        "source": tuned.family.source,
+        "numbers": spelled(tuned.family, tuned.numbers),
+        "cost": asdict(tuned.cost),
+        "textbook_numbers": spelled(tuned.family, tuned.family.start),
+        "textbook_cost": asdict(tuned.start_cost),
+        "episodes": tuned.episodes,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computed the results."""
+    found = {"jitgym": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def known(values: Floats) -> Interval:
+    """Return mean and interval of a KPI over the seeds where it has a value; NaN where it has none."""
+    values = values[np.isfinite(values)]
+    return interval(values) if len(values) > 1 else Interval(math.nan, math.nan, math.nan, math.nan)
+
+
+def results_record(comparison: Comparison) -> dict[str, Any]:
+    """Return everything that ``results.json`` holds."""
+    plan, evaluation = comparison.plan, comparison.evaluation
+    scenario = plan.scenario
+    return {
+        "format": FORMAT,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "scenario": {
+            "name": scenario.name,
+            "hash": scenario.hash,
+            "description": scenario.model_dump(mode="json", exclude_defaults=True),
+        },
+        "seed": plan.seed,
+        "quick": plan.quick,
+        "budget": {"evaluation_seeds": plan.n_seeds, "tuning": asdict(plan.budget)},
+        "rules": {name: tuning_record(tuned) for name, tuned in comparison.tuned.items()},
+        "agent": comparison.agent.facts if comparison.agent else None,
+        "reference": evaluation.reference,
+        "verdict": verdict(comparison),
+        "units": {name: unit for name, (unit, _) in KPIS.items()},
+        "policies": {name: policy_record(comparison, name) for name in comparison.ranking},
+        # 64-bit seeds do not survive readers that hold every number as a float
+        "evaluation_seeds": [str(seed) for seed in evaluation.seeds],
+        "cost_per_seed": {name: outcome.cost for name, outcome in evaluation.outcomes.items()},
+    }
+
+
+def policy_record(comparison: Comparison, name: str) -> dict[str, Any]:
+    """Return the costs and key figures of one policy, each as mean, standard error and 95 % interval."""
+    evaluation = comparison.evaluation
+    outcome = evaluation.outcomes[name]
+    return {
+        "kind": "rule" if name in comparison.tuned else "agent",
+        "difference": asdict(evaluation.difference(name)),
+        "kpis": {kpi: asdict(known(values)) for kpi, values in outcome.kpis.items()},
+        "cost_by_term": {term: asdict(known(values)) for term, values in outcome.terms.items()},
+        "decision_seconds": outcome.latency,
+    }
+
+
+def write_results(comparison: Comparison, folder: Path) -> None:
+    """Write ``results.json``, ``results.csv`` and ``costs_per_seed.csv`` into a folder."""
+    write_text(folder / "results.json", to_json(results_record(comparison)) + "\n")
+    _write_csv(folder / "results.csv", _policy_rows(comparison))
+    _write_csv(folder / "costs_per_seed.csv", _seed_rows(comparison))
+
+
+def _policy_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Yield one row for each policy, cheapest first."""
+    for name in comparison.ranking:
+        record = policy_record(comparison, name)
+        row = {"policy": name, "kind": record["kind"]}
+        groups = {"difference": record["difference"], **{kpi: record["kpis"][kpi] for kpi in KPIS}}
+        groups |= {f"cost_{term}": record["cost_by_term"][term] for term in COST_TERMS}
+        for group, values in groups.items():
+            row |= {group: values["mean"], f"{group}_low": values["low"], f"{group}_high": values["high"]}
+        yield row | {"decision_microseconds": 1e6 * record["decision_seconds"]}
+
+
+def _seed_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Yield one row for each seed of the evaluation: the cost a slot of every policy."""
+    evaluation = comparison.evaluation
+    for i, seed in enumerate(evaluation.seeds):
+        costs = {name: float(evaluation.outcomes[name].cost[i]) for name in comparison.ranking}
+        yield {"seed": int(seed), **costs}
+
+
+def _write_csv(path: Path, rows: Iterator[dict[str, Any]]) -> None:
+    first = next(rows)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(first))
+        writer.writeheader()
+        writer.writerow(first)
+        writer.writerows(rows)
