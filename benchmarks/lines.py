@@ -1,0 +1,64 @@
+"""The line that every benchmark steps, for jitgym as a scenario and for the peers as eight numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jitgym.scenario import Scenario, load_scenario
+
+FIVE_STAGE = Path(__file__).with_name("five_stage.yaml")
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """A serial kanban line of equal machines, all laws geometric.
+
+    Args:
+        stages: machines in the line.
+        finish: probability that a job ends in a worked slot.
+        hazard: probability that a worked slot ends in a breakdown.
+        repair: probability that a repair ends in a slot.
+        cards: kanban at every stage.
+        demand: probability of an order in a slot.
+        lead_time: slots from an order of the item to its delivery.
+        target: stock plus units on order that the item is ordered up to; it is in store at the start.
+    """
+
+    stages: int
+    finish: float
+    hazard: float
+    repair: float
+    cards: int
+    demand: float
+    lead_time: int
+    target: int
+
+
+def five_stage() -> Scenario:
+    """Return the scenario of the benchmarks."""
+    return load_scenario(FIVE_STAGE)
+
+
+def parameters(scenario: Scenario) -> Parameters:
+    """Return the numbers that the peers need of the scenario, under its default knobs.
+
+    Raises:
+        ValueError: the scenario is not of the kind that the peers model.
+    """
+    first = scenario.stages[0]
+    default = {control.knob: control.default for control in scenario.control}
+    alike = all(stage.model_copy(update={"name": first.name}) == first for stage in scenario.stages)
+    failure, demand = first.failure, scenario.demand.law.bernoulli
+    if not alike or failure is None or failure.law.geometric is None or demand is None:
+        raise ValueError(f"{scenario.name} must have equal machines that break down and Bernoulli demand")
+    return Parameters(
+        stages=len(scenario.stages),
+        finish=first.process.finish,
+        hazard=failure.law.geometric,
+        repair=failure.repair.finish,
+        cards=int(default["kanban"]),
+        demand=demand,
+        lead_time=scenario.suppliers[0].lead_time,
+        target=int(default["target"]),
+    )
