@@ -1,0 +1,62 @@
+"""How many scenarios the property tests draw, and a line that the plain tests share.
+
+``HYPOTHESIS_PROFILE=long pytest tests/test_conformance.py`` draws 20,000 new ones; without it the same few
+hundred are drawn each time, so that a test run is the same everywhere.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", max_examples=300, deadline=None, derandomize=True, print_blob=True)
+settings.register_profile(
+    "long",
+    max_examples=20_000,
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture
+def line() -> dict[str, Any]:
+    """Return a line of three stages with a bit of everything: wear, maintenance, late suppliers, a backlog limit."""
+    wear_out = {"weibull": {"scale": 8, "shape": 2}}
+    return {
+        "name": "busy",
+        "slots_per_step": 4,
+        "stages": [
+            {"name": "cut", "process": {"geometric": 1.5}, "initial": 1},
+            {
+                "name": "drill",
+                "batch": 2,
+                "room": 6,
+                "initial": 2,
+                "failure": {"law": wear_out, "wear": 0.7, "repair": {"geometric": 3}},
+                "maintenance": {"duration": 2},
+                "monitoring": {"noise": 0.8},
+            },
+            {"name": "pack", "initial": 3},
+        ],
+        "items": [
+            {"name": "bar", "stage": "cut", "initial": 4},
+            {"name": "box", "stage": "pack", "initial": 5},
+        ],
+        "suppliers": [
+            {"name": "mill", "item": "bar", "lead_time": 3, "on_time": 0.8, "catch_up": 0.5},
+            {"name": "shop", "item": "box", "lead_time": 0, "on_time": 0.6},
+        ],
+        "demand": {"law": {"poisson": 0.6}, "shortage": {"limit": 9}},
+        "control": [
+            {"knob": "kanban", "low": 1, "high": 9, "default": 4, "off": True},
+            {"knob": "loop", "at": "cut", "end": "drill", "high": 20, "default": "off", "off": True},
+            {"knob": "pm_level", "high": 8, "default": 8},
+            {"knob": "target", "high": 20, "default": 8},
+        ],
+    }
