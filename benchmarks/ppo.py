@@ -130,7 +130,7 @@ def main() -> None:
     args.envs = args.envs or (32 if args.quick else 256)
     args.batch = min(args.batch, args.envs * args.steps)
     args.frames = args.frames or (2_000 if args.quick else 200_000)
-    args.repetitions = args.repetitions or (1 if args.quick else 3)
+    args.repetitions = args.repetitions or (1 if args.quick else 5)
     torch.set_num_threads(1)
     line = machine("torch", "stable-baselines3")
     rates = interleaved(measurements(args), args.repetitions)

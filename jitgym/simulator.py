@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Literal
 
 import numpy as np
@@ -206,6 +207,12 @@ class Simulator:
             raise InputError(f"snapshot must have {self._state.nbytes} bytes, got {len(snapshot)}")
         self._state[...] = np.frombuffer(snapshot, dtype=np.int32).reshape(self._state.shape)
         self._slots_since_reset = int(self.state("slot").max())
+
+    def copy(self) -> Simulator:
+        """Return a simulator that goes on from here on its own: same lines, same luck, nothing shared that changes."""
+        return copy.deepcopy(self)
+
+    __copy__ = copy  # a shallow copy would share the state, and each would move the other's lines
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle without the compiled part, which is made again when needed."""

@@ -149,8 +149,8 @@ def restored(simulator):
 
 @pytest.mark.parametrize(
     "copied",
-    [restored, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))],
-    ids=["snapshot", "deepcopy", "pickle"],
+    [restored, Simulator.copy, copy.copy, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))],
+    ids=["snapshot", "copy", "copy.copy", "deepcopy", "pickle"],
 )
 @pytest.mark.parametrize("backend", ["core", "oracle"])
 def test_a_copy_goes_on_alike_and_apart(batch, copied, backend):

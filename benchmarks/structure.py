@@ -1,0 +1,131 @@
+"""What PPO gains from a tuned rule to start from: the same budget with and without it, over several training seeds.
+
+Every agent is evaluated on the same seeds as the rule, which neither tuning nor training has met. The cost of the
+best tuned rule is 100 %.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from harness import machine, wide_console
+from rich.table import Table
+
+from jitgym.agents.train import Training, train
+from jitgym.compare import FULL, QUICK, Plan, best_rule, families_of, tune_rules
+from jitgym.evaluate import run_policy
+from jitgym.scenario import load_scenario
+from jitgym.scorecard import Scorecard
+from jitgym.seeds import seed_bank
+from jitgym.tune import Tuned
+
+STARTS = {True: "the tuned rule", False: "nothing"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One agent: its line, whether it started as the rule, and its mean cost a slot and the rule's on the same seeds."""
+
+    scenario: str
+    structured: bool
+    seed: int
+    cost: float
+    rule_cost: float
+
+    @property
+    def share(self) -> float:
+        """The agent's cost in percent of the rule's."""
+        return 100 * self.cost / self.rule_cost
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process has to do."""
+
+    scenario: str
+    tuned: Tuned
+    structured: bool
+    seed: int
+    steps: int
+    n_seeds: int
+
+
+def tuned_rule(name: str, args: Namespace) -> Tuned:
+    """Return the best tuned rule of a scenario."""
+    scenario = load_scenario(name)
+    plan = Plan(scenario, families_of(scenario, "all"), budget=QUICK if args.quick else FULL, n_threads=args.processes)
+    return best_rule(tune_rules(plan, lambda label, share, word: None))
+
+
+def run(job: Job) -> Run:
+    """Train one agent and run it and the rule on the evaluation's seeds."""
+    scenario = load_scenario(job.scenario)
+    seeds = seed_bank(0, job.n_seeds, "evaluation")
+    card = Scorecard(scenario)
+    with tempfile.TemporaryDirectory() as folder:
+        agent = train(
+            Training(scenario, job.steps, job.tuned.rule.knobs if job.structured else None, job.seed), Path(folder)
+        )
+    costs = []
+    for policy in (agent, job.tuned.rule):
+        ledger = run_policy(scenario, policy, seeds)
+        costs.append(float((card.cost(ledger) / ledger["slots"]).mean()))
+    return Run(job.scenario, job.structured, job.seed, *costs)
+
+
+def jobs(args: Namespace) -> Iterator[Job]:
+    """Yield every agent that is to be trained."""
+    for name in args.scenario:
+        tuned = tuned_rule(name, args)
+        for structured in STARTS:
+            for seed in range(args.seeds):
+                yield Job(name, tuned, structured, seed, args.steps, args.evaluation)
+
+
+def show(runs: list[Run], args: Namespace) -> None:
+    """Print a row for every line and start: median, best and worst of the training seeds."""
+    title = f"Cost of PPO after {args.steps:,} steps, best tuned rule = 100 %; {args.seeds} training seeds each"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for heading in ("scenario", "rule's cost a slot", "agent starts as", "median", "best", "worst"):
+        table.add_column(heading, justify="left" if heading in ("scenario", "agent starts as") else "right")
+    for name in args.scenario:
+        for structured, start in STARTS.items():
+            group = [one for one in runs if one.scenario == name and one.structured is structured]
+            shares = [one.share for one in group]
+            cells = (f"{value:.1f} %" for value in (np.median(shares), min(shares), max(shares)))
+            table.add_row(name, f"{group[0].rule_cost:.3f}", start, *cells)
+    wide_console().print(table)
+
+
+def main() -> None:
+    """Tune, train, evaluate, print."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("scenario", nargs="*", help="names of scenarios (bearing_line four_stage lost_sales)")
+    parser.add_argument("--steps", type=int, help="steps of a line to train for (1000000)")
+    parser.add_argument("--seeds", type=int, help="training seeds (5)")
+    parser.add_argument("--processes", type=int, default=2, help="agents trained at once")
+    parser.add_argument("--quick", action="store_true", help="a few seconds: checks the script, measures nothing")
+    args = parser.parse_args()
+    args.scenario = args.scenario or (["lost_sales"] if args.quick else ["bearing_line", "four_stage", "lost_sales"])
+    args.steps = args.steps or (8192 if args.quick else 1_000_000)
+    args.seeds = args.seeds or (1 if args.quick else 5)
+    args.evaluation = 20 if args.quick else 1000
+    began = time.perf_counter()
+    runs: list[Run] = []
+    with ProcessPoolExecutor(args.processes) as pool:
+        for one in pool.map(run, list(jobs(args))):
+            runs.append(one)
+            print(f"{one.scenario}, from {STARTS[one.structured]}, seed {one.seed}: {one.share:.1f} %", flush=True)
+    show(runs, args)
+    wide_console().print(f"{machine('torch', 'stable-baselines3')}; {time.perf_counter() - began:.0f} s", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()
