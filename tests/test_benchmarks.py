@@ -116,3 +116,13 @@ def test_agreement_script_runs():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 0, done.stderr
     assert "plain Python" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.agents
+def test_structure_script_runs():
+    pytest.importorskip("stable_baselines3")
+    command = [sys.executable, str(BENCHMARKS / "structure.py"), "--quick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
+    assert done.returncode == 0, done.stderr
+    assert "from nothing, seed 0:" in done.stdout
