@@ -41,3 +41,13 @@ def test_commands_of_the_readme_are_targets_of_the_makefile() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert link.startswith("https://") or (page.parent / link).exists(), link
+
+
+@pytest.mark.slow
+def test_the_fitted_scenario_is_what_the_data_give() -> None:
+    pytest.importorskip("surpyval")
+    pytest.importorskip("statsmodels")
+    script = ROOT / "configs" / "fit_bearing_line.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "are what the data give" in done.stdout
