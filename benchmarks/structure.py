@@ -31,7 +31,7 @@ STARTS = {True: "the tuned rule", False: "nothing"}
 
 @dataclass(frozen=True)
 class Run:
-    """One agent: its line, whether it started as the rule, and its mean cost a slot and the rule's on the same seeds."""
+    """One agent: its line, whether it started as the rule, its mean cost a slot and the rule's on the same seeds."""
 
     scenario: str
     structured: bool
@@ -120,11 +120,12 @@ def main() -> None:
     began = time.perf_counter()
     runs: list[Run] = []
     with ProcessPoolExecutor(args.processes) as pool:
-        for one in pool.map(run, list(jobs(args))):
+        for one in pool.map(run, list(jobs(args))):  # all rules are tuned, then the processes begin
             runs.append(one)
             print(f"{one.scenario}, from {STARTS[one.structured]}, seed {one.seed}: {one.share:.1f} %", flush=True)
     show(runs, args)
-    wide_console().print(f"{machine('torch', 'stable-baselines3')}; {time.perf_counter() - began:.0f} s", soft_wrap=True)
+    spent = time.perf_counter() - began
+    wide_console().print(f"{machine('torch', 'stable-baselines3')}; {spent:.0f} s", soft_wrap=True)
 
 
 if __name__ == "__main__":
