@@ -113,8 +113,7 @@ def compare(
 ) -> None:
     """Tune the classic rules of a line, train or load an agent, and run all on the same seeds.
 
-    Prints a table and a verdict; writes [bold]results.json[/], [bold]results.csv[/], [bold]costs_per_seed.csv[/],
-    [bold]compare.png[/] and the trained [bold]agent[/] into a folder, all of it or nothing.
+    Prints tables and a verdict; writes JSON, CSV, a figure and the agent into a folder, all of it or nothing.
     """
     described = load_scenario(scenario)
     replications = (QUICK_SEEDS if quick else SEEDS) if seeds is None else seeds
