@@ -7,10 +7,14 @@ hundred are drawn each time, so that a test run is the same everywhere.
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+collect_ignore = [] if find_spec("stable_baselines3") else ["test_agents.py"]
+"""Without the extra `agents` the rest is tested all the same."""
 
 settings.register_profile("default", max_examples=300, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile(

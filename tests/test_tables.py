@@ -98,7 +98,8 @@ def test_weibull_hazard_is_that_of_its_survival(scale, shape):
     """Hazard at age k is 1 - S(k + 1) / S(k) with S(k) = exp(-(k / scale) ** shape), here in fifty digits."""
     law = {"weibull": {"scale": scale, "shape": shape}}
     hazard = chance(tables_of({"failure": {"law": law, "repair": 1}}).hazard)
-    with localcontext(prec=50):
+    with localcontext() as context:
+        context.prec = 50
         survival = [(-((Decimal(k) / Decimal(scale)) ** Decimal(shape))).exp() for k in range(len(hazard) + 1)]
         exact = [float(1 - after / before) for before, after in pairwise(survival)]
     assert np.abs(hazard - exact).max() <= RESOLUTION
