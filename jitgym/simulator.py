@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -197,15 +198,28 @@ class Simulator:
         values = rows.reshape(rows.shape[0] * rows.shape[1], rows.shape[2])[: self.n_lines]
         return values[:, 0].copy() if self.tables.state.is_scalar(field) else values.copy()
 
+    @cached_property
+    def _stamp(self) -> bytes:
+        """What a snapshot begins with: whose it is."""
+        return f"{self.scenario.hash} {self.n_lines:>10} ".encode()
+
     def snapshot(self) -> bytes:
         """Return the state of all lines, luck included, as bytes."""
-        return self._state.tobytes()
+        return self._stamp + self._state.tobytes()
 
     def restore(self, snapshot: bytes) -> None:
-        """Go back to a snapshot of a simulator of the same scenario and size."""
-        if len(snapshot) != self._state.nbytes:
-            raise InputError(f"snapshot must have {self._state.nbytes} bytes, got {len(snapshot)}")
-        self._state[...] = np.frombuffer(snapshot, dtype=np.int32).reshape(self._state.shape)
+        """Go back to a snapshot of a simulator of the same scenario and size, whatever its backend.
+
+        Raises:
+            InputError: the snapshot is of other lines, or not whole; nothing is changed then.
+        """
+        size = len(self._stamp)
+        if snapshot[:size] != self._stamp or len(snapshot) != size + self._state.nbytes:
+            raise InputError(
+                f"snapshot must be of {self.n_lines} lines of scenario {self.scenario.name!r} ({self.scenario.hash}), "
+                f"{size + self._state.nbytes} bytes, got {len(snapshot)} that begin with {snapshot[:size]!r}"
+            )
+        self._state[...] = np.frombuffer(snapshot, dtype=np.int32, offset=size).reshape(self._state.shape)
         self._slots_since_reset = int(self.state("slot").max())
 
     def copy(self) -> Simulator:

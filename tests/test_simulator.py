@@ -319,6 +319,11 @@ def test_bad_knobs(batch, knobs, message):
     unharmed(batch, lambda simulator: simulator.step(knobs), message)
 
 
+def renamed(scenario):
+    """Return a line whose state has the same size, but that is another one."""
+    return scenario.model_copy(update={"name": "other"})
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -335,7 +340,10 @@ def test_bad_knobs(batch, knobs, message):
         (lambda s: s.reset([1, 2]), r"seed must be an integer >= 0 or 21 of them, got int64 of shape \(2,\)"),
         (lambda s: s.reset(np.arange(N) - 1), "seed must be an integer >= 0 or 21 of them"),
         (lambda s: s.reset(seed_bank(1, N).astype(float)), "seed must be an integer >= 0 or 21 of them, got float64"),
-        (lambda s: s.restore(b"12345"), r"snapshot must have \d+ bytes, got 5"),
+        (lambda s: s.restore(b"12345"), r"snapshot must be of \d+ lines of scenario 'busy' \(\w+\), \d+ bytes, got 5"),
+        (lambda s: s.restore(s.snapshot()[:-1]), "snapshot must be of"),
+        (lambda s: s.restore(Simulator(s.scenario, s.n_lines + 1).snapshot()), "snapshot must be of"),
+        (lambda s: s.restore(Simulator(renamed(s.scenario), s.n_lines).snapshot()), "snapshot must be of"),
     ],
 )
 def test_bad_calls(batch, call, message):
