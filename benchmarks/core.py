@@ -11,14 +11,13 @@ from harness import (
     Rates,
     Row,
     arguments,
-    circumstances,
     interleaved,
     machine,
     median_ratio,
     medians,
+    parsed,
     rate,
-    show,
-    write,
+    tell,
 )
 from lines import five_stage, parameters
 from plain_line import PlainLine
@@ -75,7 +74,7 @@ def measure(args: Namespace) -> Rates:
     return interleaved(timed, args.repetitions)
 
 
-def tell(rates: Rates) -> list[Row]:
+def results(rates: Rates) -> list[Row]:
     """Return the table's rows: rates, then ratios."""
     rows = [
         Row(name, value, "line-slots/s", TARGET_RATE if name == f"core, {LONG} slots a step" else None)
@@ -95,15 +94,10 @@ def main() -> None:
     parser = arguments(__doc__ or "")
     parser.add_argument("--seconds", type=float, help="length of one measurement (1)")
     parser.add_argument("--lines", type=int, help="lines in the batch (4096)")
-    args = parser.parse_args()
-    args.lines = args.lines or (256 if args.quick else 4096)
-    args.seconds = args.seconds or (0.05 if args.quick else 1.0)
-    args.repetitions = args.repetitions or (1 if args.quick else 5)
+    args = parsed(parser, lines=(256, 4096), seconds=(0.05, 1.0), repetitions=(1, 5))
     line = machine("simpy")
     rates = measure(args)
-    rows = tell(rates)
-    show(f"{args.lines:,} lines of five stages, one thread unless stated, {circumstances(args)}", line, rows)
-    write(args.json, line, rows, rates)
+    tell(f"{args.lines:,} lines of five stages, one thread unless stated", args, line, results(rates), rates)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,13 @@ from harness import (
     Rates,
     Row,
     arguments,
-    circumstances,
     interleaved,
     machine,
     median_ratio,
     medians,
+    parsed,
     rate,
-    show,
-    write,
+    tell,
 )
 from lines import five_stage
 from simpy_env import SimpyLineEnv
@@ -102,7 +101,7 @@ def measurements(args: Namespace) -> dict[str, Callable[[], float]]:
     return timed
 
 
-def tell(rates: Rates) -> list[Row]:
+def results(rates: Rates) -> list[Row]:
     """Return the table's rows: rates, then ratios."""
     units = {"stockpyl": "periods/s"}
     targets = {BATCH: TARGET}
@@ -121,16 +120,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="length of one measurement (1)")
     parser.add_argument("--envs", type=int, help="lines in the batch (1024)")
     parser.add_argument("--field-python", metavar="PYTHON", help="one that has or-gym and stockpyl: see README")
-    args = parser.parse_args()
-    args.envs = args.envs or (64 if args.quick else 1024)
-    args.seconds = args.seconds or (0.05 if args.quick else 1.0)
-    args.repetitions = args.repetitions or (1 if args.quick else 5)
+    args = parsed(parser, envs=(64, 1024), seconds=(0.05, 1.0), repetitions=(1, 5))
     line = machine("gymnasium", "simpy")
     rates = interleaved(measurements(args), args.repetitions)
-    rows = tell(rates)
     title = f"{args.envs:,} lines of five stages, 8 slots a step, random actions, one thread"
-    show(f"{title}, {circumstances(args)}", line, rows)
-    write(args.json, line, rows, rates)
+    tell(title, args, line, results(rates), rates)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -41,7 +42,7 @@ class Row:
 def arguments(description: str) -> ArgumentParser:
     """Return a parser with the options that all benchmarks have."""
     parser = ArgumentParser(description=description)
-    parser.add_argument("--repetitions", type=int, help="interleaved repetitions; their median is shown")
+    parser.add_argument("--repetitions", type=int, help="interleaved repetitions; their median is shown (5)")
     parser.add_argument(
         "--clock",
         choices=CLOCKS,
@@ -51,6 +52,15 @@ def arguments(description: str) -> ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="a few seconds: checks the script, not the speed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write results and all repetitions there")
     return parser
+
+
+def parsed(parser: ArgumentParser, **defaults: tuple[Any, Any]) -> Namespace:
+    """Return the arguments; what was not given is the first default of its pair with ``--quick``, else the second."""
+    args = parser.parse_args()
+    for name, (quick, full) in defaults.items():
+        if getattr(args, name) in (None, []):
+            setattr(args, name, quick if args.quick else full)
+    return args
 
 
 def rate(step: Callable[[], float], seconds: float, clock: str = "wall") -> float:
@@ -117,13 +127,17 @@ def spell(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def circumstances(args: Namespace) -> str:
-    """Return the part of a title that says how the run measured."""
-    return f"{args.clock} time" + (" - quick run, no measurement" if args.quick else "")
+def tell(title: str, args: Namespace, machine_line: str, rows: list[Row], rates: Rates) -> None:
+    """Print a result, and write it as JSON with all repetitions if a file is asked for."""
+    quick = " - quick run, no measurement" if args.quick else ""
+    show(f"{title}, {args.clock} time{quick}", machine_line, rows)
+    if args.json is not None:
+        content = {"machine": machine_line, "rows": [asdict(row) for row in rows], "repetitions": rates}
+        args.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def show(title: str, machine_line: str, rows: list[Row]) -> None:
-    """Print a result."""
+    """Print a table of results."""
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("what")
     table.add_column("median", justify="right")
@@ -140,10 +154,3 @@ def wide_console() -> Console:
     """Return a console that does not fold a table's lines where the output is no terminal."""
     console = Console()
     return console if console.is_terminal else Console(width=120)
-
-
-def write(file: Path | None, machine_line: str, rows: list[Row], rates: Rates) -> None:
-    """Write a result as JSON, if a file is given."""
-    if file is not None:
-        content = {"machine": machine_line, "rows": [asdict(row) for row in rows], "repetitions": rates}
-        file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -35,6 +35,37 @@ class Parameters:
     target: int
 
 
+Averages = dict[str, float]
+
+
+@dataclass
+class Counts:
+    """What a peer counts over some slots: units, and unit-slots at the end of each slot."""
+
+    shipped: float
+    on_time: float
+    ordered: float
+    backlog: float
+    items: float
+    process: list[float]
+    store: list[float]
+    down: list[float]
+
+    def averages(self, slots: int) -> Averages:
+        """Return averages per slot, by the names that ``agreement.py`` compares."""
+        averages = {
+            "throughput": self.shipped / slots,
+            "fill rate": self.on_time / max(self.ordered, 1),
+            "backlog": self.backlog / slots,
+            "item stock": self.items / slots,
+        }
+        for i, (process, store, down) in enumerate(zip(self.process, self.store, self.down, strict=True), start=1):
+            averages[f"process {i}"] = process / slots
+            averages[f"store {i}"] = store / slots
+            averages[f"availability {i}"] = 1 - down / slots
+        return averages
+
+
 def five_stage() -> Scenario:
     """Return the scenario of the benchmarks."""
     return load_scenario(FIVE_STAGE)

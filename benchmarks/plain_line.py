@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from random import Random
 
-from lines import Parameters
-
-Averages = dict[str, float]
+from lines import Averages, Counts, Parameters
 
 
 class PlainLine:
@@ -83,14 +81,5 @@ class PlainLine:
                 if not up[i]:
                     down_slots[i] += 1
         self.stock, self.released, self.backlog = stock, released, backlog
-        averages = {
-            "throughput": shipped / slots,
-            "fill rate": on_time / max(ordered, 1),
-            "backlog": backlog_slots / slots,
-            "item stock": item_slots / slots,
-        }
-        for i in stages:
-            averages[f"process {i + 1}"] = process_slots[i] / slots
-            averages[f"store {i + 1}"] = store_slots[i] / slots
-            averages[f"availability {i + 1}"] = 1 - down_slots[i] / slots
-        return averages
+        counts = Counts(shipped, on_time, ordered, backlog_slots, item_slots, process_slots, store_slots, down_slots)
+        return counts.averages(slots)

@@ -15,13 +15,12 @@ from harness import (
     Rates,
     Row,
     arguments,
-    circumstances,
     interleaved,
     machine,
     median_ratio,
     medians,
-    show,
-    write,
+    parsed,
+    tell,
 )
 from lines import five_stage
 from stable_baselines3 import PPO
@@ -112,7 +111,7 @@ def measurements(args: Namespace) -> dict[str, Callable[[], float]]:
     return {name: partial(frames_a_second, model, frames, args.clock) for name, model in models.items()}
 
 
-def tell(rates: Rates) -> list[Row]:
+def results(rates: Rates) -> list[Row]:
     """Return the table's rows: rates, then the ratio."""
     rows = [Row(name, value, "frames/s") for name, value in medians(rates).items()]
     return [*rows, Row("share of the ceiling", median_ratio(rates, LINE, FREE), "", TARGET)]
@@ -126,18 +125,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2048, help="frames in a minibatch")
     parser.add_argument("--epochs", type=int, default=4, help="passes over the frames of a round")
     parser.add_argument("--frames", type=int, help="frames of one measurement (200000)")
-    args = parser.parse_args()
-    args.envs = args.envs or (32 if args.quick else 256)
+    args = parsed(parser, envs=(32, 256), frames=(2_000, 200_000), repetitions=(1, 5))
     args.batch = min(args.batch, args.envs * args.steps)
-    args.frames = args.frames or (2_000 if args.quick else 200_000)
-    args.repetitions = args.repetitions or (1 if args.quick else 5)
     torch.set_num_threads(1)
     line = machine("torch", "stable-baselines3")
     rates = interleaved(measurements(args), args.repetitions)
-    rows = tell(rates)
-    title = f"{args.envs} lines x {args.steps} steps, minibatches of {args.batch}, {args.epochs} epochs"
-    show(f"{title}, one thread, {circumstances(args)}", line, rows)
-    write(args.json, line, rows, rates)
+    title = f"{args.envs} lines x {args.steps} steps, minibatches of {args.batch}, {args.epochs} epochs, one thread"
+    tell(title, args, line, results(rates), rates)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,9 @@ from math import inf, log, log1p
 from random import Random
 
 import simpy
-from lines import Parameters
+from lines import Averages, Counts, Parameters
 
 Process = Generator[simpy.Event, object, None]
-Averages = dict[str, float]
 
 
 class Geometric:
@@ -206,16 +205,6 @@ class SimpyLine:
         before = self.counts()
         self.env.run(until=self.env.now + slots)
         counted = [after - start for after, start in zip(self.counts(), before, strict=True)]
-        shipped, on_time, ordered, backlog_slots, item_slots, *by_stage = counted
-        averages = {
-            "throughput": shipped / slots,
-            "fill rate": on_time / max(ordered, 1),
-            "backlog": backlog_slots / slots,
-            "item stock": item_slots / slots,
-        }
         n = len(self.stages)
-        for i in range(n):
-            averages[f"process {i + 1}"] = by_stage[i] / slots
-            averages[f"store {i + 1}"] = by_stage[n + i] / slots
-            averages[f"availability {i + 1}"] = 1 - by_stage[2 * n + i] / slots
-        return averages
+        scalars, by_stage = counted[: -3 * n], counted[-3 * n :]
+        return Counts(*scalars, by_stage[:n], by_stage[n : 2 * n], by_stage[2 * n :]).averages(slots)

@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from harness import machine, wide_console
+from harness import machine, parsed, wide_console
 from rich.table import Table
 
 from jitgym.agents.train import Training, train
 from jitgym.compare import FULL, QUICK, Plan, best_rule, families_of, tune_rules
-from jitgym.evaluate import run_policy
+from jitgym.evaluate import evaluate
 from jitgym.scenario import load_scenario
-from jitgym.scorecard import Scorecard
-from jitgym.seeds import seed_bank
 from jitgym.tune import Tuned
 
 STARTS = {True: "the tuned rule", False: "nothing"}
@@ -66,18 +64,13 @@ def tuned_rule(name: str, args: Namespace) -> Tuned:
 
 def run(job: Job) -> Run:
     """Train one agent and run it and the rule on the evaluation's seeds."""
-    scenario = load_scenario(job.scenario)
-    seeds = seed_bank(0, job.n_seeds, "evaluation")
-    card = Scorecard(scenario)
+    scenario, rule = load_scenario(job.scenario), job.tuned.rule
+    training = Training(scenario, job.steps, rule.knobs if job.structured else None, job.seed)
     with tempfile.TemporaryDirectory() as folder:
-        agent = train(
-            Training(scenario, job.steps, job.tuned.rule.knobs if job.structured else None, job.seed), Path(folder)
-        )
-    costs = []
-    for policy in (agent, job.tuned.rule):
-        ledger = run_policy(scenario, policy, seeds)
-        costs.append(float((card.cost(ledger) / ledger["slots"]).mean()))
-    return Run(job.scenario, job.structured, job.seed, *costs)
+        agent = train(training, Path(folder))
+    outcomes = evaluate(scenario, {"agent": agent, "rule": rule}, {"rule"}, job.n_seeds).outcomes
+    agent_cost, rule_cost = (float(outcomes[name].cost.mean()) for name in ("agent", "rule"))
+    return Run(job.scenario, job.structured, job.seed, agent_cost, rule_cost)
 
 
 def jobs(args: Namespace) -> Iterator[Job]:
@@ -110,13 +103,16 @@ def main() -> None:
     parser.add_argument("scenario", nargs="*", help="names of scenarios (bearing_line four_stage lost_sales)")
     parser.add_argument("--steps", type=int, help="steps of a line to train for (1000000)")
     parser.add_argument("--seeds", type=int, help="training seeds (5)")
+    parser.add_argument("--evaluation", type=int, help="replications of the evaluation (1000)")
     parser.add_argument("--processes", type=int, default=2, help="agents trained at once")
     parser.add_argument("--quick", action="store_true", help="a few seconds: checks the script, measures nothing")
-    args = parser.parse_args()
-    args.scenario = args.scenario or (["lost_sales"] if args.quick else ["bearing_line", "four_stage", "lost_sales"])
-    args.steps = args.steps or (8192 if args.quick else 1_000_000)
-    args.seeds = args.seeds or (1 if args.quick else 5)
-    args.evaluation = 20 if args.quick else 1000
+    args = parsed(
+        parser,
+        scenario=(["lost_sales"], ["bearing_line", "four_stage", "lost_sales"]),
+        steps=(8192, 1_000_000),
+        seeds=(1, 5),
+        evaluation=(20, 1000),
+    )
     began = time.perf_counter()
     runs: list[Run] = []
     with ProcessPoolExecutor(args.processes) as pool:

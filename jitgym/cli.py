@@ -35,7 +35,7 @@ from jitgym.report import comparison_report, scenario_report, scenarios_report, 
 from jitgym.results import results_folder, to_json, tuning_record, versions, write_results, write_text
 from jitgym.rules import rule_family
 from jitgym.scenario import Scenario, load_scenario
-from jitgym.tune import Tuned, tune
+from jitgym.tune import Tuned
 
 FAILURE = 1
 INPUT_ERROR = 2
@@ -226,19 +226,18 @@ def tune_command(
 ) -> None:
     """Find the best numbers of one rule."""
     described = load_scenario(scenario)
-    family = rule_family(described, rule)
-    at_least(0, "seed", seed)
-    at_least(1, "threads", threads)
+    plan = Plan(
+        scenario=described,
+        families=(rule_family(described, rule),),
+        seed=at_least(0, "seed", seed),
+        budget=QUICK if quick else FULL,
+        n_threads=at_least(1, "threads", threads),
+        quick=quick,
+    )
     if out is not None and (out.is_dir() or not out.resolve().parent.is_dir()):
         raise InputError(f"out must be a file in a folder that is there, got {str(out)!r}")
     with progress_board() as report:
-        label = f"tune {rule}"
-        report(label, None, "")
-        budget = QUICK if quick else FULL
-        tuned = tune(
-            described, family, seed, budget, threads, lambda text: report(label, None, text.partition(": ")[2])
-        )
-        report(label, 1.0, "")
+        tuned = tune_rules(plan, report)[rule]
     Console(markup=False, highlight=False).print(tuning_report(tuned))
     if out is not None:
         about = {"scenario": described.name, "hash": described.hash, "rule": rule, "seed": seed, "quick": quick}

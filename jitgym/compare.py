@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from jitgym.errors import InputError
@@ -113,7 +114,7 @@ def tune_rules(plan: Plan, report: Report) -> dict[str, Tuned]:
             plan.seed,
             plan.budget,
             plan.n_threads,
-            lambda text, label=label: report(label, None, text.partition(": ")[2]),  # type: ignore[misc]
+            partial(report, label, None),
         )
         report(label, 1.0, f"{tuned[family.name].cost.mean:.4g} a slot")
     return tuned

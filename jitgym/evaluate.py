@@ -41,20 +41,21 @@ class Outcome:
     """What one policy did on the seeds of an evaluation; arrays are ``(n_seeds,)``.
 
     Attributes:
-        name: the policy.
         ledger: counts of the whole episode of each seed.
-        cost: mean cost a slot of each seed.
-        terms: the same, by cost term.
+        terms: mean cost a slot of each seed, by cost term.
         kpis: every KPI of each seed.
         latency: median seconds that one decision for one line takes.
     """
 
-    name: str
     ledger: Ledger
-    cost: Floats
     terms: dict[str, Floats]
     kpis: dict[str, Floats]
     latency: float
+
+    @property
+    def cost(self) -> Floats:
+        """Mean cost a slot of each seed."""
+        return self.kpis["cost"]
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,6 @@ class Interval:
 class Evaluation:
     """Outcomes of several policies on one bank of seeds, and the rule that the others are compared with."""
 
-    scenario: Scenario
-    seed: int
     seeds: npt.NDArray[np.uint64]
     outcomes: dict[str, Outcome]
     reference: str
@@ -121,13 +120,12 @@ def run_policy(
     return total
 
 
-def outcome(scenario: Scenario, name: str, policy: Policy, ledger: Ledger) -> Outcome:
+def outcome(scenario: Scenario, policy: Policy, ledger: Ledger) -> Outcome:
     """Turn the ledger of a policy's episodes into costs and KPIs, and time its decisions."""
     scorecard = Scorecard(scenario)
     slots = ledger["slots"]
     terms = {term: cost / slots for term, cost in scorecard.cost_terms(ledger).items()}
-    kpis = scorecard.kpis(ledger)
-    return Outcome(name, ledger, kpis["cost"], terms, kpis, decision_latency(scenario, policy))
+    return Outcome(ledger, terms, scorecard.kpis(ledger), decision_latency(scenario, policy))
 
 
 def decision_latency(scenario: Scenario, policy: Policy) -> float:
@@ -167,7 +165,7 @@ def evaluate(
     outcomes = {}
     for name, policy in policies.items():
         report = None if progress is None else lambda share, name=name: progress(name, share)
-        outcomes[name] = outcome(scenario, name, policy, run_policy(scenario, policy, seeds, n_threads, report))
+        outcomes[name] = outcome(scenario, policy, run_policy(scenario, policy, seeds, n_threads, report))
     candidates = [name for name in outcomes if name in rules] or list(outcomes)
     reference = min(candidates, key=lambda name: float(outcomes[name].cost.mean()))
-    return Evaluation(scenario, seed, seeds, outcomes, reference)
+    return Evaluation(seeds, outcomes, reference)

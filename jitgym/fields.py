@@ -19,7 +19,6 @@ OFF: Final = 1 << 30
 RUN: Final = 0
 DOWN: Final = 1
 PM: Final = 2
-MODE_NAMES: Final = ("run", "down", "pm")
 
 
 @dataclass(frozen=True)

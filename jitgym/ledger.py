@@ -30,11 +30,6 @@ class Ledger:
         """A name for every column, e.g. ``store_slots[packing]``."""
         return self.layout.names
 
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """Names of the fields."""
-        return tuple(self.layout)
-
     def __getitem__(self, field: str) -> npt.NDArray[np.int64]:
         """Return a field of every line; ``KeyError`` for an unknown one."""
         columns = self.array[:, self.layout[field]]
@@ -51,14 +46,6 @@ class Ledger:
     def __add__(self, other: Ledger) -> Ledger:
         """Return the ledger of two spans of time together."""
         return Ledger(self.layout, self.array + other.array)
-
-    def total(self) -> Ledger:
-        """Return the ledger of all lines together, as of one line."""
-        return Ledger(self.layout, self.array.sum(axis=0, keepdims=True))
-
-    def lines(self, which: slice | npt.NDArray[np.intp]) -> Ledger:
-        """Return the ledger of some of the lines."""
-        return Ledger(self.layout, self.array[which])
 
     def as_dict(self) -> dict[str, npt.NDArray[np.int64]]:
         """Return every field by name."""

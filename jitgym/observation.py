@@ -13,7 +13,6 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from jitgym._core.line import observe
 from jitgym.fields import OBSERVATION, Axis, Feature
 from jitgym.simulator import Simulator
 from jitgym.tables import Tables
@@ -70,9 +69,7 @@ class Observer:
 
     def observe(self) -> npt.NDArray[np.float32]:
         """Return a new array ``(n_lines, n_entries)``."""
-        out = np.empty((self._simulator.n_lines, len(self.entries)), dtype=np.float32)
-        observe(self._simulator.raw_state, self._rows, self._equals, self._scales, out)
-        return out
+        return self._simulator.scaled(self._rows, self._equals, self._scales)
 
 
 def _entries(simulator: Simulator) -> list[Entry]:

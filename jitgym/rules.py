@@ -245,13 +245,9 @@ def _idle(knob: Knob) -> int:
     """Return the setting that leaves a knob out of the control: off, or what comes nearest."""
     if knob.off:
         return OFF
-    return (
-        knob.low
-        if knob.kind == "order"
-        else knob.high
-        if knob.kind in ("kanban", "loop", "basestock")
-        else knob.default
-    )
+    if knob.kind in RELEASE:
+        return knob.high
+    return knob.low if knob.kind == "order" else knob.default
 
 
 def textbook_cards(scenario: Scenario, stage: Stage) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym import oracle
-from jitgym._core.line import Stepper, episode_keys
+from jitgym._core.line import Stepper, episode_keys, observe
 from jitgym.errors import InputError
 from jitgym.fields import OFF
 from jitgym.ledger import Ledger
@@ -70,6 +70,7 @@ class Simulator:
         self._state = np.zeros((blocks, self.tables.state.size, LANES), dtype=np.int32)
         # an odd number of blocks of columns, so that the rows of a large batch do not share cache sets
         self._knobs = np.zeros((len(self.knobs), (blocks | 1) * LANES), dtype=np.int32)
+        self._knobs[:, : self.n_lines] = self.default_knobs[:, None]
         self._slots_since_reset = 0
         self._stepper: Stepper | None = None
         self.reset(seed)
@@ -143,7 +144,7 @@ class Simulator:
         return self._run(slots)
 
     def advance(self, slots: int) -> Ledger:
-        """Step all lines under the knobs of the last :meth:`step`."""
+        """Step all lines under the knobs of the last :meth:`step`; before it, under the scenario's defaults."""
         return self._run(self._checked_slots(slots))
 
     def _run(self, slots: int) -> Ledger:
@@ -187,16 +188,25 @@ class Simulator:
                 raise InputError(f"a line must be reset after {limit} slots, got {self._slots_since_reset} + {slots}")
         return int(slots)
 
-    @property
-    def raw_state(self) -> npt.NDArray[np.int32]:
-        """The state itself, ``(blocks, fields, 16)``; for adaptors that read it in place."""
-        return self._state
-
     def state(self, field: str) -> npt.NDArray[np.int32]:
         """Return a copy of one field of the state, ``(n_lines,)`` or ``(n_lines, places)`` int32."""
         rows = self._state[:, self.tables.state[field], :].transpose(0, 2, 1)
         values = rows.reshape(rows.shape[0] * rows.shape[1], rows.shape[2])[: self.n_lines]
         return values[:, 0].copy() if self.tables.state.is_scalar(field) else values.copy()
+
+    def scaled(
+        self, rows: npt.NDArray[np.int32], equals: npt.NDArray[np.int32], scales: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """Return chosen entries of the state times their scales, a new array ``(n_lines, n_entries)``.
+
+        Args:
+            rows: columns of ``tables.state``, ``(n_entries,)``.
+            equals: where >= 0, the entry is 1 if the state equals it and else 0.
+            scales: factors of the other entries.
+        """
+        out = np.empty((self.n_lines, len(rows)), dtype=np.float32)
+        observe(self._state, rows, equals, scales, out)
+        return out
 
     @cached_property
     def _stamp(self) -> bytes:

@@ -153,7 +153,7 @@ def _climb(search: Search, budget: Budget, progress: Callable[[str], None] | Non
     for round_ in range(budget.rounds):
         better = search.improve(best, _neighbours(family, best, step), budget)
         if progress is not None:
-            progress(f"{family.name}: round {round_ + 1}, step {step}, {' '.join(map(str, best))}")
+            progress(f"round {round_ + 1}, step {step}, {' '.join(map(str, best))}")
         if (better == best).all():
             if step == 1:
                 break

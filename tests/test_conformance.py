@@ -20,8 +20,7 @@ from jitgym.simulator import Simulator
 
 def rows(simulator: Simulator) -> np.ndarray:
     """Return the whole state, one row a line."""
-    state = simulator.raw_state
-    return state.transpose(0, 2, 1).reshape(-1, state.shape[1])[: simulator.n_lines]
+    return np.column_stack([simulator.state(name) for name in simulator.tables.state])
 
 
 def assert_same(names: tuple[str, ...], core: np.ndarray, oracle: np.ndarray, when: str) -> None:

@@ -33,8 +33,6 @@ ROOMS = [
 RANK = {module: rank for rank, room in enumerate(ROOMS) for module in room}
 # what is imported where it is used, because it brings an extra: only the command line may reach to its right
 LATE = {("cli", "agents")}
-# everything that may be taken from a backend, and by whom
-BACKENDS = {"simulator": {"oracle", "Stepper", "episode_keys"}, "observation": {"observe"}}
 PUBLIC = {"errors", "fields", "ledger", "scenario", "simulator"}
 HEAVY = {"torch", "stable_baselines3", "matplotlib", "simpy", "pandas", "tensorboard", "statsmodels", "surpyval"}
 # an extra and the only modules that may import it at all
@@ -161,7 +159,7 @@ def test_no_circles():
 def test_backends_are_named_by_the_simulator_only():
     for found in OURS:
         if found.target in ROOMS[RANK["oracle"]]:
-            assert found.name in BACKENDS.get(found.by, set()), f"{found.where}: {found.by} imports {found.name}"
+            assert found.by == "simulator", f"{found.where}: {found.by} imports {found.name}"
 
 
 def test_the_core_takes_constants_and_nothing_else():

@@ -208,6 +208,12 @@ def test_no_slots_change_nothing(batch, backend):
     assert all((simulator.state(field) == before[field]).all() for field in before if field != "demand_step")
 
 
+def test_before_any_step_a_line_advances_under_its_defaults(batch):
+    one, other = batch(seed=5), batch(seed=5)
+    assert np.array_equal(one.advance(7).array, other.step(other.default_knobs, slots=7).array)
+    assert one.snapshot() == other.snapshot()
+
+
 def test_slots_default_to_a_step(batch):
     simulator = batch()
     assert simulator.step(simulator.default_knobs)["slots"].tolist() == [4] * N
@@ -234,7 +240,7 @@ def test_ledger_has_every_field_in_its_shape(batch):
     simulator = batch(seed=5)
     ledger = simulator.step(simulator.default_knobs, slots=20)
     places = {"stage": 3, "item": 2, "supplier": 2}
-    assert ledger.fields == tuple(ledger) == tuple(field.name for field in LEDGER)
+    assert tuple(ledger) == tuple(field.name for field in LEDGER)
     for field in LEDGER:
         values = ledger[field.name]
         assert values.shape == ((N,) if field.axis == "line" else (N, places[field.axis]))
@@ -247,16 +253,13 @@ def test_ledger_has_every_field_in_its_shape(batch):
         ledger["release"]
 
 
-def test_ledgers_add_up_over_time_and_lines(batch):
+def test_ledgers_add_up_over_time(batch):
     simulator = batch(seed=5)
     one, two = simulator.step(simulator.default_knobs), simulator.advance(9)
     both = one + two
     assert isinstance(both, Ledger)
     assert both["slots"].tolist() == [13] * N
     assert (both["demand"] == one["demand"] + two["demand"]).all()
-    assert both.total()["demand"].tolist() == [both["demand"].sum()]
-    assert np.array_equal(both.lines(slice(2, 5))["store_slots"], both["store_slots"][2:5])
-    assert np.array_equal(both.lines(np.array([4, 1]))["demand"], both["demand"][[4, 1]])
 
 
 def test_a_ledger_keeps_its_numbers(batch):
