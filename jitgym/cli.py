@@ -30,8 +30,9 @@ from jitgym.compare import (
     families_of,
     tune_rules,
 )
+from jitgym.describe import scenario_report, scenarios_report
 from jitgym.errors import InputError
-from jitgym.report import comparison_report, scenario_report, scenarios_report, tuning_report
+from jitgym.report import comparison_report, tuning_report
 from jitgym.results import results_folder, to_json, tuning_record, versions, write_results, write_text
 from jitgym.rules import rule_family
 from jitgym.scenario import Scenario, load_scenario

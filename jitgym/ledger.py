@@ -13,8 +13,9 @@ from jitgym.fields import Layout
 class Ledger:
     """Counts of a step for every line; cost, reward and every KPI are computed from these and nothing else.
 
-    ``ledger["store_slots"]`` is ``(n_lines, n_stages)``, ``ledger["demand"]`` is ``(n_lines,)``; both are views.
-    Ledgers of the same lines add up.
+    ``ledger["store_slots"]`` is ``(n_lines, n_stages)``, ``ledger["demand"]`` is ``(n_lines,)``; on a line with named
+    products they are ``(n_lines, n_stages, n_products)`` and ``(n_lines, n_products)``. What a line has no use for,
+    such as ``ledger["scrapped"]`` where nothing is ever defective, is zero. Ledgers of the same lines add up.
 
     Args:
         layout: names and columns, ``tables.ledger``.
@@ -32,8 +33,15 @@ class Ledger:
 
     def __getitem__(self, field: str) -> npt.NDArray[np.int64]:
         """Return a field of every line; ``KeyError`` for an unknown one."""
-        columns = self.array[:, self.layout[field]]
-        return columns[:, 0] if self.layout.is_scalar(field) else columns
+        shape = (len(self.array), *self.layout.shape(field))
+        if field not in self.layout:
+            return np.zeros(shape, dtype=np.int64)
+        return self.array[:, self.layout[field]].reshape(shape)
+
+    def total(self, field: str) -> npt.NDArray[np.int64]:
+        """Return a field added up over all its places, ``(n_lines,)``."""
+        total: npt.NDArray[np.int64] = self.array[:, self.layout[field]].sum(axis=1)
+        return total
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names of the fields."""

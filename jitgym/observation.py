@@ -13,21 +13,23 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.fields import OBSERVATION, Axis, Feature
+from jitgym.fields import OBSERVATION, Axis, Sight
 from jitgym.simulator import Simulator
 from jitgym.tables import Tables
 
 SCALES: Final = {
-    "units": "1 / units demanded in ten slots",
+    "units": "1 / units demanded in ten slots (of the product, if it is counted by product)",
     "step_demand": "1 / mean demand of a step",
     "slot_demand": "1 / mean demand of a slot",
     "slots": "1 / 10",
     "reading": "1 / last wear level (age: 1 / top of the PM knob, else 1 / 100)",
+    "season": "1 / slots of the season's period",
+    "crew": "1 / technicians",
     "one": "1",
 }
 """How each kind of entry is scaled, about 1 where the line is in a usual state."""
 
-_OF_MACHINES_THAT_STOP = ("is_down", "in_pm", "off_slots", "reading")
+_OF_MACHINES_THAT_STOP = ("is_down", "in_pm", "off_slots", "reading", "is_waiting")
 _HIGHEST = 2.0**31
 
 
@@ -73,37 +75,58 @@ class Observer:
 
 
 def _entries(simulator: Simulator) -> list[Entry]:
-    """List the entries in the order of the table of features, leaving out what a line does not have."""
+    """List the entries in the order of the table of what is seen, leaving out what a line does not have."""
     tables = simulator.tables
     entries = []
-    for feature in OBSERVATION:
-        rows = tables.state[feature.field]
-        for place, row in enumerate(range(rows.start, rows.stop)):
-            if feature.name in _OF_MACHINES_THAT_STOP and not (tables.fails[place] or tables.pm_level[place] >= 0):
+    for sight in OBSERVATION:
+        if sight.needs is not None and sight.needs not in tables.features:
+            continue
+        for place, row, equals in _places(tables, sight):
+            if not _is_seen(tables, sight, place):
                 continue
-            name = tables.state.names[row].replace(feature.field, feature.name, 1)
-            entries.append(Entry(name, feature.meaning, row, _scale(simulator, feature, place), _code(feature.equals)))
+            name = tables.state.names[row].replace(sight.field, sight.name, 1)
+            if sight.equals == "product":
+                name = f"{name[:-1]},{simulator.scenario.product_names[equals]}]"
+            entries.append(Entry(name, sight.meaning, row, _scale(simulator, sight, place), equals))
     return entries
 
 
-def _code(equals: int | None) -> int:
-    return -1 if equals is None else equals
+def _places(tables: Tables, sight: Sight) -> list[tuple[int, int, int]]:
+    """Return place, row of the state and value to compare with (-1: none) of every entry."""
+    rows = tables.state[sight.field]
+    if sight.equals == "product":  # a stage's field, seen once for every product
+        n = tables.n_products
+        return [(place, rows.start + place // n, place % n) for place in range(tables.n_stages * n)]
+    equals = -1 if sight.equals is None else sight.equals
+    return [(place, row, equals) for place, row in enumerate(range(rows.start, rows.stop))]
 
 
-def _scale(simulator: Simulator, feature: Feature, place: int) -> float:
+def _is_seen(tables: Tables, sight: Sight, place: int) -> bool:
+    """Leave out machines that never stop, and what a stage can have but this one has not."""
+    if sight.name in _OF_MACHINES_THAT_STOP:
+        return bool(tables.fails[place] or tables.pm_level[place] >= 0)
+    if sight.name == "is_stopped":
+        return bool(tables.jidoka[place])
+    if sight.name == "credits":
+        return bool(tables.release[place] >= 0)
+    return bool(tables.notice[place]) if sight.name == "known" else True
+
+
+def _scale(simulator: Simulator, sight: Sight, place: int) -> float:
     """Return the factor of an entry: about 1 where the line is in a usual state."""
     tables = simulator.tables
-    if feature.scale == "units":
-        return 1 / max(1.0, 10 * tables.mean_demand)
-    if feature.scale == "step_demand":
-        return 1 / max(1.0, simulator.scenario.slots_per_step * tables.mean_demand)
-    if feature.scale == "slot_demand":
-        return 1 / (256 * (tables.mean_demand or 1.0))
-    if feature.scale == "slots":
-        return 0.1
-    if feature.scale == "reading":
-        return 1 / max(1, _highest_reading(tables, place))
-    return 1.0
+    by_product = sight.axis in ("product", "stage_product")
+    mean = tables.mean_demands[place % tables.n_products] if by_product else tables.mean_demand
+    scales = {
+        "units": 1 / max(1.0, 10 * mean),
+        "step_demand": 1 / max(1.0, simulator.scenario.slots_per_step * mean),
+        "slot_demand": 1 / (256 * (mean or 1.0)),
+        "slots": 0.1,
+        "season": 1 / (tables.n_seasons * tables.season_slots),
+        "crew": 1 / tables.technicians,
+        "one": 1.0,
+    }
+    return 1 / max(1, _highest_reading(tables, place)) if sight.scale == "reading" else scales[sight.scale]
 
 
 def _highest_reading(tables: Tables, place: int) -> int:
@@ -116,4 +139,11 @@ def _highest_reading(tables: Tables, place: int) -> int:
 
 def axis_label(axis: Axis) -> str:
     """Return how the documentation says what an entry is counted for."""
-    return {"line": "once", "pipeline": "every slot of lead time"}.get(axis, f"every {axis}")
+    words: dict[Axis, str] = {
+        "line": "once",
+        "pipeline": "every slot of lead time",
+        "advance": "every slot of notice",
+        "stage_product": "every stage and product",
+        "varied": "every parameter that varies",
+    }
+    return words.get(axis, f"every {axis}")

@@ -43,14 +43,20 @@ TERMS: Final = {
     "ordering": ("#F0E442", "ordering"),
     "repair": ("#CC79A7", "repairs"),
     "maintenance": ("#009E73", "planned maintenance"),
+    "setups": ("#5D4B8A", "setups"),
+    "quality": ("#8C510A", "defects"),
+    "spoilage": ("#7A7A3C", "spoilage"),
 }
 """Colour and label of every cost term."""
 STATES: Final = {
     "busy": ("#A9CBE3", "working"),
+    "setup": ("#5D4B8A", "setup"),
     "starved": ("#FFFFFF", "waits for material"),
     "blocked": ("#DDDDDD", "held back: no card or no room"),
     "down": ("#D55E00", "broken down"),
+    "waiting": ("#F2B48C", "waits for a technician"),
     "pm": ("#009E73", "planned maintenance"),
+    "stopped": ("#8C510A", "stopped at a defect"),
 }
 """Colour and label of everything that a machine can do."""
 STYLE: Final = {

@@ -1,9 +1,8 @@
-"""Tables for the terminal: a comparison, a tuned rule, a scenario."""
+"""Tables for the terminal: a comparison, a tuned rule."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -12,14 +11,7 @@ from rich.text import Text
 
 from jitgym.compare import Comparison, decimals, verdict
 from jitgym.evaluate import Interval
-from jitgym.fields import KNOBS, OFF
-from jitgym.files import scenario_files
-from jitgym.observation import Observer
-from jitgym.parts import Duration, Failure, Limit, Stage
-from jitgym.results import known, spelled, spelled_value
-from jitgym.rules import rule_names
-from jitgym.scenario import Scenario, load_scenario
-from jitgym.simulator import Simulator
+from jitgym.results import known, spelled
 from jitgym.tune import Tuned
 
 FIGURES = (
@@ -69,7 +61,7 @@ def comparison_report(comparison: Comparison) -> RenderableType:
     return Group(Text(title, style="bold"), "", _costs(comparison), "", _figures(comparison), "", sentence)
 
 
-def _table(*headings: str, text: tuple[str, ...] = ()) -> Table:
+def plain_table(*headings: str, text: tuple[str, ...] = ()) -> Table:
     """Return an empty table: the first column and those of text to the left, the others, of numbers, to the right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
@@ -82,7 +74,7 @@ def _costs(comparison: Comparison) -> Table:
     """Return cost, difference to the best rule, setting and speed of every policy, cheapest first."""
     evaluation = comparison.evaluation
     against = f"against {evaluation.reference}\npaired, 95 % CI"
-    table = _table("\npolicy", "cost a slot\n± 95 % CI", against, "decision\nµs", "\nsetting", text=("\nsetting",))
+    table = plain_table("\npolicy", "cost a slot\n± 95 % CI", against, "decision\nµs", "\nsetting", text=("\nsetting",))
     costs = {name: known(evaluation.outcomes[name].cost) for name in comparison.ranking}
     differences = {name: evaluation.difference(name) for name in comparison.ranking if name != evaluation.reference}
     cost_places, difference_places = map(_places, (costs, differences))
@@ -102,7 +94,7 @@ def _places(intervals: dict[str, Interval]) -> int:
 
 def _figures(comparison: Comparison) -> Table:
     """Return the key figures of every policy, cheapest first."""
-    table = _table("\n\npolicy", *(heading for _, heading, _ in FIGURES))
+    table = plain_table("\n\npolicy", *(heading for _, heading, _ in FIGURES))
     for name in comparison.ranking:
         kpis = comparison.evaluation.outcomes[name].kpis
         table.add_row(name, *(number(factor * known(kpis[kpi]).mean) for kpi, _, factor in FIGURES))
@@ -119,7 +111,7 @@ def setting_of(tuned: Tuned, textbook: bool = False) -> str:
 
 def tuning_report(tuned: Tuned) -> RenderableType:
     """Return what tuning a rule found and where it started."""
-    table = _table("knob", "textbook", "tuned")
+    table = plain_table("knob", "textbook", "tuned")
     textbook, best = spelled(tuned.family, tuned.family.start), spelled(tuned.family, tuned.numbers)
     for name, value in best.items():
         table.add_row(name, str(textbook[name]), str(value))
@@ -127,140 +119,3 @@ def tuning_report(tuned: Tuned) -> RenderableType:
     table.add_row("cost a slot ± 95 % CI", plus_minus(tuned.start_cost), plus_minus(tuned.cost), style="bold")
     title = Text(f"{tuned.family.name} ({tuned.family.source})", style="bold")
     return Group(title, table, f"{tuned.episodes} episodes simulated; both costs are on the same fresh seeds.")
-
-
-def scenarios_report() -> RenderableType:
-    """Return the table of the scenarios that come with the package."""
-    table = _table("scenario", "stages", "knobs", "what it is", text=("what it is",))
-    for name, path in scenario_files().items():
-        scenario = load_scenario(path)
-        knobs = len(Simulator(scenario).knobs)
-        table.add_row(name, str(len(scenario.stages)), str(knobs), scenario.description)
-    return table
-
-
-def scenario_report(scenario: Scenario) -> RenderableType:
-    """Return the line, its knobs and its observation."""
-    time = (
-        f"A step is {scenario.slots_per_step} slots, an episode {scenario.horizon} steps, "
-        f"a year {scenario.slots_per_year} slots. Scenario hash {scenario.hash}."
-    )
-    return Group(
-        Text(f"{scenario.name}: {scenario.description}", style="bold"),
-        _flow(scenario),
-        time,
-        "",
-        _stages(scenario),
-        "",
-        *_supply(scenario),
-        *_lines("Demand, prices and rules", _money(scenario)),
-        Text("Knobs", style="bold"),
-        _knobs(scenario),
-        Text("Observation", style="bold"),
-        _observation(scenario),
-    )
-
-
-def _flow(scenario: Scenario) -> str:
-    """Return the line as one line of text, from suppliers to customers."""
-    places = []
-    for stage in scenario.stages:
-        items = [item.name for item in scenario.items if item.stage == stage.name]
-        places.append(f"{stage.name}{' (+ ' + ', '.join(items) + ')' if items else ''}")
-    return " → ".join([*places, "customers"])
-
-
-def _stages(scenario: Scenario) -> Table:
-    texts = ("job", "breaks down", "maintenance")
-    table = _table("stage", "job", "batch", "room", "at start", "breaks down", "maintenance", text=texts)
-    for stage in scenario.stages:
-        table.add_row(
-            stage.name,
-            _duration(stage.process),
-            str(stage.batch),
-            str(stage.room or "–"),
-            str(stage.initial),
-            _breakdown(stage.failure),
-            _maintenance(stage),
-        )
-    return table
-
-
-def _duration(duration: Duration) -> str:
-    mean = f"{duration.mean:.3g} slot{'s' if duration.mean != 1 else ''}"
-    return mean if duration.finish == 1 else f"{mean}, random"
-
-
-def _breakdown(failure: Failure | None) -> str:
-    if failure is None:
-        return "never"
-    law = failure.law
-    if law.geometric is not None:
-        when = f"{law.geometric:g} a slot"
-    elif law.weibull is not None:
-        when = f"Weibull {law.weibull.scale:g}, {law.weibull.shape:g}"
-    else:
-        when = "table"
-    return f"{when}; repair {_duration(failure.repair)}"
-
-
-def _maintenance(stage: Stage) -> str:
-    return _duration(stage.maintenance.duration) if stage.maintenance else "–"
-
-
-def _supply(scenario: Scenario) -> Iterator[RenderableType]:
-    if not scenario.suppliers:
-        return
-    table = _table("supplier", "item", "for stage", "at start", "lead time", "on time", "a slot later")
-    items = {item.name: item for item in scenario.items}
-    for supplier in scenario.suppliers:
-        item = items[supplier.item]
-        shares = (f"{supplier.on_time:.0%}", "–" if supplier.on_time == 1 else f"{supplier.catch_up:.0%}")
-        lead = f"{supplier.lead_time} slots"
-        table.add_row(supplier.name, item.name, item.stage, str(item.initial), lead, *shares)
-    yield table
-    yield ""
-
-
-def _money(scenario: Scenario) -> Iterator[str]:
-    law = scenario.demand.law.model_dump(exclude_none=True)
-    kind, value = next(iter(law.items()))
-    trace = f"{len(value)} slots, mean {sum(value) / len(value):.3g}" if kind in ("trace", "table") else value
-    shortage = scenario.demand.shortage
-    fate = f"{shortage}{'ged' if shortage == 'backlog' else ''}" if isinstance(shortage, str) else _limited(shortage)
-    yield f"demand a slot: {kind.replace('_', ' ')} {trace}; a shortage is {fate}"
-    prices = {name: value for name, value in scenario.prices.model_dump().items() if value}
-    yield f"prices: {', '.join(f'{name} {_price(value)}' for name, value in prices.items()) or 'none'}"
-    yield f"reward: minus the cost of the step / {scenario.reward_scale:g}"
-    yield f"rules: {', '.join(rule_names(scenario)) or 'none has its knobs'}"
-
-
-def _limited(shortage: Limit) -> str:
-    return f"backlogged up to {shortage.limit}, lost beyond"
-
-
-def _price(value: float | tuple[float, ...]) -> str:
-    return " ".join(f"{price:g}" for price in (value if isinstance(value, tuple) else (value,)))
-
-
-def _lines(title: str, lines: Iterable[str]) -> Iterator[RenderableType]:
-    yield Text(title, style="bold")
-    yield from lines
-    yield ""
-
-
-def _knobs(scenario: Scenario) -> Table:
-    table = _table("knob", "range", "default", "what it does", text=("what it does",))
-    kinds = {kind.name: kind for kind in KNOBS}
-    for knob in Simulator(scenario).knobs:
-        top = f", {spelled_value(knob.kind, OFF)}" if knob.off else ""
-        default = str(spelled_value(knob.kind, knob.default))
-        table.add_row(Text(knob.name), f"{knob.low}..{knob.high}{top}", default, kinds[knob.kind].meaning)
-    return table
-
-
-def _observation(scenario: Scenario) -> Table:
-    table = _table("entry", "times", "what it is", text=("what it is",))
-    for entry in Observer(Simulator(scenario)).entries:
-        table.add_row(Text(entry.name), f"{entry.scale:.3g}", entry.meaning)
-    return table

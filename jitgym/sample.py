@@ -15,7 +15,7 @@ from jitgym.observation import Observer
 from jitgym.scenario import Scenario
 from jitgym.simulator import Simulator
 
-MACHINE: Final = ("busy", "starved", "blocked", "down", "pm")
+MACHINE: Final = ("busy", "setup", "starved", "blocked", "down", "waiting", "pm", "stopped")
 """What a machine can do in a slot, as the ledger counts it; a path holds places in this tuple."""
 
 
@@ -66,19 +66,19 @@ def sample_path(scenario: Scenario, policy: Policy, seed: np.uint64, steps: int 
         slots=slots,
         finished=np.array([finished for _, finished, _ in records], dtype=np.int64),
         backlog=np.array([backlog for _, _, backlog in records], dtype=np.int64),
-        lost=np.array([ledger["lost"][0] for ledger in ledgers], dtype=np.int64),
+        lost=np.array([ledger.total("lost")[0] for ledger in ledgers], dtype=np.int64),
         machine=np.array([_mostly(ledger) for ledger in ledgers], dtype=np.int64),
     )
 
 
 def _orders(line: Simulator) -> bool:
-    return any(knob.kind == "order" for knob in line.knobs)
+    return any(knob.kind in ("order", "release") for knob in line.knobs)
 
 
 def _record(line: Simulator, knobs: npt.NDArray[np.int32], slots: int) -> tuple[Ledger, int, int]:
     """Step a line; return the ledger, the finished goods and the backlog."""
     ledger = line.step(knobs, slots)
-    return ledger, int(line.state("store")[0, -1]), int(line.state("backlog")[0])
+    return ledger, int(line.state("store")[0, -1].sum()), int(line.state("backlog")[0].sum())
 
 
 def _mostly(ledger: Ledger) -> npt.NDArray[np.int64]:

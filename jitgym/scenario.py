@@ -16,15 +16,34 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from jitgym.errors import InputError
-from jitgym.fields import KNOBS
+from jitgym.fields import KNOBS, PARAMETERS
 from jitgym.files import find_scenario, nearest, position_in_yaml, read_yaml, scenario_files, spell_path, split_place
-from jitgym.parts import Control, Demand, Item, Name, Part, Prices, Stage, Supplier
+from jitgym.parts import (
+    PRICED_BY,
+    Control,
+    Demand,
+    DemandLaw,
+    Item,
+    Name,
+    Part,
+    Prices,
+    Product,
+    Stage,
+    Supplier,
+    Vary,
+)
 
 MAX_PLACES: Final = 32
 """Most stages, items or suppliers of one line."""
+MAX_PRODUCTS: Final = 8
+"""Most products of one line."""
+MAX_MEAN: Final = 1000
+"""Highest mean demand of a product in a slot."""
+MAX_UNITS: Final = 128
+"""Most stages times products of one line."""
 
 
 class ScenarioError(InputError):
@@ -32,7 +51,7 @@ class ScenarioError(InputError):
 
 
 class Scenario(Part):
-    """One line: its stages, supply, demand, controls and prices.
+    """One line: its products, stages, supply, demand, controls and prices.
 
     Raises:
         ScenarioError: from :func:`load_scenario`, with every fault of the description.
@@ -43,13 +62,25 @@ class Scenario(Part):
     slots_per_step: int = Field(default=8, ge=1, le=10_000)
     horizon: int = Field(default=250, ge=1, le=10_000_000)
     slots_per_year: int = Field(default=2000, ge=1)
+    products: tuple[Product, ...] = Field(default=(), max_length=MAX_PRODUCTS)
+    """Absent: the line makes one product, which needs no name."""
     stages: tuple[Stage, ...] = Field(min_length=1, max_length=MAX_PLACES)
+    technicians: int | None = Field(default=None, ge=1, le=1000)
+    """Who repair and maintain the machines; absent: always enough."""
     items: tuple[Item, ...] = Field(default=(), max_length=MAX_PLACES)
     suppliers: tuple[Supplier, ...] = Field(default=(), max_length=MAX_PLACES)
     demand: Demand
     control: tuple[Control, ...] = Field(min_length=1)
+    vary: tuple[Vary, ...] = ()
     prices: Prices = Prices()
     reward_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+    @field_validator("products", mode="before")
+    @classmethod
+    def _names_alone(cls, products: Any) -> Any:
+        if isinstance(products, (list, tuple)):
+            return [{"name": entry} if isinstance(entry, str) else entry for entry in products]
+        return products
 
     @model_validator(mode="after")
     def _fits_together(self) -> Scenario:
@@ -60,47 +91,145 @@ class Scenario(Part):
 
     def _faults(self) -> Iterator[str]:
         """Yield what is wrong between the parts, each as ``place rule, value``."""
-        stages, items, suppliers = self.stage_names, self.item_names, self.supplier_names
-        for group, names in (("stages", stages), ("items", items), ("suppliers", suppliers)):
+        stages, items = self.stage_names, self.item_names
+        groups = {"products": self.product_names, "stages": stages, "items": items, "suppliers": self.supplier_names}
+        for group, names in groups.items():
             for i, name in enumerate(names):
                 if name in names[:i]:
                     yield f"{group}[{i}].name must be unique, got {name!r} again"
-        for i, stage in enumerate(self.stages):
-            follower = stages[i + 1] if i + 1 < len(stages) else "customer"
-            if stage.feeds not in (None, follower):
-                yield f"stages[{i}].feeds must be {follower!r}, the next in line, got {stage.feeds!r}"
+        if len(stages) * self.n_products > MAX_UNITS:
+            most = MAX_UNITS // len(stages)
+            yield f"products must be at most {most} with {len(stages)} stages, got {self.n_products}"
+        yield from self._tree_faults()
         for i, item in enumerate(self.items):
             if item.stage not in stages:
                 yield f"items[{i}].stage must name a stage, got {item.stage!r}{nearest(item.stage, stages)}"
-            count = sum(supplier.item == item.name for supplier in self.suppliers)
-            if count != 1:
-                yield f"items[{i}] must have one supplier, got {count} for {item.name!r}"
+            if not any(supplier.item == item.name for supplier in self.suppliers):
+                yield f"items[{i}] must have a supplier, got none for {item.name!r}"
+            yield from self._unknown_products(f"items[{i}].products", item.products)
         for i, supplier in enumerate(self.suppliers):
             if supplier.item not in items:
                 yield f"suppliers[{i}].item must name an item, got {supplier.item!r}{nearest(supplier.item, items)}"
-        if self.stages[0].batch == "unlimited" and all(item.stage != stages[0] for item in self.items):
-            yield "stages[0].batch must be a number, got 'unlimited': the stage draws on unlimited material"
+        yield from self._demand_faults()
+        yield from self._product_faults()
         yield from self._control_faults()
-        for name, count in (("wip", len(stages)), ("items", len(items))):
-            prices = getattr(self.prices, name)
+        yield from self._vary_faults()
+        for name, by in PRICED_BY.items():
+            prices, count = getattr(self.prices, name), self.n_products if by == "products" else len(groups[by])
             if isinstance(prices, tuple) and len(prices) != count:
                 yield f"prices.{name} must be a number or a list of {count}, got {len(prices)} entries"
 
+    def _tree_faults(self) -> Iterator[str]:
+        """Yield what is wrong with the way that the stages feed one another."""
+        stages = self.stage_names
+        for i, stage in enumerate(self.stages):
+            later = (*stages[i + 1 :], "customer") if i + 1 == len(stages) else stages[i + 1 :]
+            if stage.feeds is not None and stage.feeds not in later:
+                rule = "'customer', as the last stage" if later == ("customer",) else "a later stage"
+                hint = nearest(stage.feeds, later) if len(later) > 1 else ""
+                yield f"stages[{i}].feeds must be {rule}, got {stage.feeds!r}{hint}"
+        for i, stage in enumerate(self.stages):
+            if stage.batch == "unlimited" and not all(self.is_fed(i, p) for p in range(self.n_products)):
+                yield f"stages[{i}].batch must be a number, got 'unlimited': the stage draws on unlimited material"
+
+    def _demand_faults(self) -> Iterator[str]:
+        """Yield what is wrong with the laws of demand, and with what multiplies them."""
+        demand = self.demand
+        laws = self.laws
+        for p, law in enumerate(laws):
+            where = f"products[{p}].law" if self.products and self.products[p].law is not None else "demand.law"
+            if law is None:
+                whose = f" or for {self.products[p].name!r}" if self.products else ""
+                yield f"demand.law must be given{whose}, got none"
+                continue
+            rates = self.rates(p)
+            top = max(regime * season for regime in rates[0] for season in rates[1])
+            if (demand.regimes or demand.season) and not law.has_rate:
+                yield f"{where} must be bernoulli, poisson or negative_binomial to be multiplied by rates"
+            elif law.bernoulli is not None and law.bernoulli * top > 1:
+                yield f"{where}.bernoulli must be <= 1 at its highest rate {top:g}, got {law.bernoulli * top:g}"
+            elif law.has_rate and law.mean * top > MAX_MEAN:
+                yield f"{where} must have a mean <= {MAX_MEAN} at its highest rate {top:g}, got {law.mean * top:g}"
+            if law.saturated and self.notices[p]:
+                yield "demand.notice must be 0 for saturated demand, which orders what there is"
+        traces = {len(law.trace) for law in laws if law is not None and law.trace is not None}
+        if demand.season is not None and isinstance(demand.phase, int) and demand.phase >= demand.season.period:
+            yield f"demand.phase must be below the period of {demand.season.period} slots, got {demand.phase}"
+        if demand.phase != 0 and demand.season is None and len(traces) != 1:
+            yield "demand.phase must be 0 without a season, or traces of one length to start within"
+
+    def _product_faults(self) -> Iterator[str]:
+        """Yield what is wrong with what products have of their own."""
+        for p, product in enumerate(self.products):
+            for key in ("process", "initial"):
+                for stage in getattr(product, key):
+                    if stage not in self.stage_names:
+                        hint = nearest(stage, self.stage_names)
+                        yield f"products[{p}].{key} must name stages, got {stage!r}{hint}"
+            for key, rates in (("regimes", product.regimes), ("season", product.season)):
+                whole = getattr(self.demand, key)
+                if rates is not None and (whole is None or len(rates) != len(whole.rates)):
+                    count = 0 if whole is None else len(whole.rates)
+                    yield f"products[{p}].{key} must be {count} rates, as in demand.{key}, got {len(rates)}"
+
+    def _unknown_products(self, where: str, names: tuple[str, ...] | None) -> Iterator[str]:
+        for name in names or ():
+            if name not in self.product_names:
+                yield f"{where} must name products, got {name!r}{nearest(name, self.product_names)}"
+
     def _control_faults(self) -> Iterator[str]:
-        """Yield what is wrong with the knobs: unknown places, a knob given twice, a loop without an end."""
-        seen: set[tuple[str, str]] = set()
+        """Yield what is wrong with the knobs: unknown places, a knob given twice, a loop that ends off its path."""
+        seen: set[tuple[str, str, str]] = set()
         for i, control in enumerate(self.control):
             places = self.places_of(control.knob)
             if not places:
                 yield f"control[{i}].knob must have a place to act, got {control.knob!r} in a line without one"
+            yield from self._unknown_products(f"control[{i}].product", control.product)
             for place in control.at or places:
                 if place not in places:
                     yield f"control[{i}].at must be of {', '.join(places)}, got {place!r}{nearest(place, places)}"
-                elif (control.knob, place) in seen:
-                    yield f"control[{i}] must not set {control.knob}[{place}] again"
-                elif control.end is not None and control.end not in places[places.index(place) :]:
-                    yield f"control[{i}].end must be {place!r} or a later stage, got {control.end!r}"
-                seen.add((control.knob, place))
+                    continue
+                if control.end is not None:
+                    path = [self.stage_names[j] for j in self.path(self.stage_names.index(place))]
+                    if control.end not in path:
+                        yield f"control[{i}].end must be {place!r} or a later stage, got {control.end!r}"
+                for product in control.product or self.product_names or ("",):
+                    if (control.knob, place, product) in seen:
+                        of = f"{place},{product}" if product and control.product else place
+                        yield f"control[{i}] must not set {control.knob}[{of}] again"
+                    seen.add((control.knob, place, product))
+
+    def _vary_faults(self) -> Iterator[str]:
+        """Yield what is wrong with the parameters that vary: unknown places, a parameter given twice."""
+        seen: set[tuple[str, str, str]] = set()
+        for i, vary in enumerate(self.vary):
+            places = self.places_to_vary(vary.parameter)
+            if not places:
+                yield f"vary[{i}].parameter must have a place, got {vary.parameter!r} in a line without one"
+            yield from self._unknown_products(f"vary[{i}].product", vary.product)
+            for place in vary.at or places:
+                if place not in places:
+                    yield f"vary[{i}].at must be of {', '.join(places)}, got {place!r}{nearest(place, places)}"
+                    continue
+                for product in vary.product or self.product_names or ("",):
+                    if (vary.parameter, place, product) in seen:
+                        yield f"vary[{i}] must not vary {vary.parameter}[{place}] again"
+                    seen.add((vary.parameter, place, product))
+            if vary.parameter == "demand":
+                yield from self._demand_range_faults(i, vary)
+
+    def _demand_range_faults(self, i: int, vary: Vary) -> Iterator[str]:
+        if vary.at is not None:
+            yield f"vary[{i}].at must not be given for demand, which varies by product"
+        for p, law in enumerate(self.laws):
+            if vary.product is not None and self.product_names[p] not in vary.product:
+                continue
+            rates = self.rates(p)
+            mean = (law.mean if law is not None and law.has_rate else 0.0) * max(rates[0]) * max(rates[1]) * vary.high
+            if law is not None and not law.has_rate:
+                yield f"vary[{i}] must be of a demand law with a mean: bernoulli, poisson or negative_binomial"
+            elif law is not None and mean > (1 if law.bernoulli is not None else MAX_MEAN):
+                yield f"vary[{i}].high must keep mean demand <= {1 if law.bernoulli else MAX_MEAN}, got {mean:g}"
 
     def places_of(self, knob: str) -> tuple[str, ...]:
         """Return the names of the places where a kind of knob can act (PM: where maintenance is described)."""
@@ -109,6 +238,89 @@ class Scenario(Part):
         if next(kind for kind in KNOBS if kind.name == knob).axis == "supplier":
             return self.supplier_names
         return self.stage_names
+
+    def places_to_vary(self, parameter: str) -> tuple[str, ...]:
+        """Return the names of the places that have a parameter; for demand, which has none, the line's own name."""
+        if parameter == "demand":
+            return (self.name,)
+        if next(kind for kind in PARAMETERS if kind.name == parameter).axis == "supplier":
+            return tuple(s.name for s in self.suppliers if _supplier_has(s, parameter))
+        return tuple(s.name for s in self.stages if self._stage_has(s, parameter))
+
+    def _stage_has(self, stage: Stage, parameter: str) -> bool:
+        """Whether a stage has a parameter; a duration from a table has no other."""
+        kind = parameter.removesuffix("_slots").removesuffix("_finish")
+        if kind == "job":
+            own = [product.process.get(stage.name, stage.process) for product in self.products] or [stage.process]
+            return all(duration.table is None for duration in own)
+        quality, failure, maintenance = stage.quality, stage.failure, stage.maintenance
+        durations = {
+            "setup": stage.setup,
+            "repair": failure.repair if failure else None,
+            "pm": maintenance.duration if maintenance else None,
+            "stop": quality.jidoka if quality else None,
+        }
+        if kind in durations:
+            duration = durations[kind]
+            return duration is not None and duration.table is None
+        if kind in ("hazard", "wear"):
+            return failure is not None
+        return stage.spoil > 0 if kind == "spoil" else quality is not None
+
+    @property
+    def n_products(self) -> int:
+        """Number of products, 1 where none is named."""
+        return max(1, len(self.products))
+
+    @property
+    def product_names(self) -> tuple[str, ...]:
+        """Names of the products; none where the line makes one without a name."""
+        return tuple(product.name for product in self.products)
+
+    @property
+    def laws(self) -> tuple[DemandLaw | None, ...]:
+        """The law of demand of each product."""
+        if not self.products:
+            return (self.demand.law,)
+        return tuple(self.demand.law if product.law is None else product.law for product in self.products)
+
+    @property
+    def notices(self) -> tuple[int, ...]:
+        """Slots of notice of each product."""
+        own = [product.notice for product in self.products] or [None]
+        return tuple(self.demand.notice if notice is None else notice for notice in own)
+
+    def rates(self, product: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return what regimes and parts of the season multiply a product's mean demand by."""
+        own = self.products[product] if self.products else None
+        regimes, season = self.demand.regimes, self.demand.season
+        of_regimes = own.regimes if own and own.regimes is not None else regimes.rates if regimes else (1.0,)
+        of_season = own.season if own and own.season is not None else season.rates if season else (1.0,)
+        return of_regimes, of_season
+
+    @property
+    def followers(self) -> tuple[int, ...]:
+        """The stage that each stage feeds; the number of stages stands for the customer."""
+        names = (*self.stage_names, "customer")
+        return tuple(
+            names.index(stage.feeds, i + 1) if stage.feeds in names[i + 1 :] else i + 1
+            for i, stage in enumerate(self.stages)
+        )
+
+    def path(self, stage: int) -> tuple[int, ...]:
+        """Return the stages from one to the last, along which its units travel."""
+        followers, path = self.followers, [stage]
+        while followers[path[-1]] < len(self.stages):
+            path.append(followers[path[-1]])
+        return tuple(path)
+
+    def is_fed(self, stage: int, product: int) -> bool:
+        """Whether a stage needs anything for a product that another stage or a supplier gives."""
+        name = self.stage_names[stage]
+        return stage in self.followers or any(
+            item.stage == name and (item.products is None or self.product_names[product] in item.products)
+            for item in self.items
+        )
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -134,6 +346,12 @@ class Scenario(Part):
     def to_yaml(self) -> str:
         """Return the description as YAML that :func:`load_scenario` reads back to an equal scenario."""
         return yaml.safe_dump(self.model_dump(mode="json", exclude_defaults=True), sort_keys=False, width=110)
+
+
+def _supplier_has(supplier: Supplier, parameter: str) -> bool:
+    if parameter in ("fail", "recover"):
+        return supplier.outage is not None
+    return supplier.defective > 0 if parameter in ("defective", "inspect") else True
 
 
 def load_scenario(source: str | Path | Mapping[str, Any] | Scenario) -> Scenario:
@@ -197,8 +415,8 @@ def _rules(faults: Sequence[Any], data: Any) -> Iterator[tuple[Location, str]]:
         if any(at.startswith((f"{place}.", f"{place}[")) for at in places) or any(map(_is_ours, others)):
             continue
         value = "" if fault["type"] == "missing" else f", got {fault['input']!r:.80}"
-        forms = dict.fromkeys(_requirement(other["msg"]) for other in others)
-        yield others[0]["loc"], f"must {' or '.join(forms)}{value}"
+        first, *more = dict.fromkeys(_requirement(other["msg"]) for other in others)
+        yield others[0]["loc"], f"must {' or '.join((first, *(form.removeprefix('be ') for form in more)))}{value}"
 
 
 def _is_ours(fault: Any) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.ledger import Ledger
+from jitgym.parts import PRICED_BY
 from jitgym.scenario import Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -18,9 +19,12 @@ COST_TERMS: Final = {
     "items": "units in item stores",
     "backlog": "customer orders not yet shipped",
     "lost": "demand turned away",
-    "ordering": "orders placed and units ordered",
+    "ordering": "orders placed, units ordered and not rejected, units expedited",
     "repair": "breakdowns",
     "maintenance": "planned maintenances",
+    "setups": "changes of product",
+    "quality": "units scrapped, reworked and returned, stops",
+    "spoilage": "units spoiled in stores",
 }
 
 KPIS: Final = {
@@ -32,7 +36,8 @@ KPIS: Final = {
     "backlog": ("units", "mean customer orders not yet shipped"),
     "supplier_on_time": ("share", "units delivered in the promised slot / units promised"),
     "downtime_frequency": ("per 1000 slots", "breakdowns, all machines"),
-    "availability": ("share", "1 - slots down or in maintenance / slots, mean of the machines"),
+    "availability": ("share", "1 - slots down, waiting for repair or in maintenance / slots, mean of the machines"),
+    "first_pass_yield": ("share", "units neither scrapped, reworked nor returned / units finished or scrapped"),
     "cycle_time": ("slots", "mean units in queues, machines and stores / throughput (Little's law)"),
     "takt": ("slots", "slots / demand"),
 }
@@ -47,6 +52,7 @@ class Scorecard:
 
     def __init__(self, scenario: Scenario) -> None:
         self._slots_per_year = scenario.slots_per_year
+        self._n_products = scenario.n_products
         self._priced = {term: tuple(_priced(entries)) for term, entries in _price_list(scenario).items()}
 
     def cost_terms(self, ledger: Ledger) -> dict[str, Floats]:
@@ -55,8 +61,8 @@ class Scorecard:
         for term, entries in self._priced.items():
             total = np.zeros(len(ledger))
             for field, place, price in entries:
-                counts = ledger[field]
-                total += price * (counts if place is None else counts[:, place])
+                if field in ledger.layout:  # else it is zero
+                    total += price * ledger.array[:, ledger.layout.start(field) + place]
             terms[term] = total
         return terms
 
@@ -70,23 +76,26 @@ class Scorecard:
         Formulas and units are in ``KPIS``. Cycle time and turns follow Hopp & Spearman, Factory Physics.
         """
         slots = ledger["slots"].astype(np.float64)
-        in_line = (ledger["process_slots"] + ledger["store_slots"]).sum(axis=1) / slots
-        finished = ledger["store_slots"][:, -1] / slots
-        stock = in_line + ledger["item_slots"].sum(axis=1) / slots
-        throughput = ledger["shipped"] / slots
-        off = (ledger["down"] + ledger["pm"]).mean(axis=1) / slots
+        total = ledger.total
+        in_line = (total("process_slots") + total("store_slots")) / slots
+        finished = ledger["store_slots"].reshape(len(ledger), -1)[:, -self._n_products :].sum(axis=1) / slots
+        stock = in_line + total("item_slots") / slots
+        throughput = (total("shipped") - total("returned")) / slots
+        off = (ledger["down"] + ledger["waiting"] + ledger["pm"]).mean(axis=1) / slots
+        made = total("finished") + total("scrapped")
         return {
             "cost": self.cost(ledger) / slots,
-            "fill_rate": _ratio(ledger["on_time"], ledger["demand"]),
+            "fill_rate": _ratio(total("on_time"), total("demand")),
             "inventory_turns": _ratio(throughput * self._slots_per_year, stock),
             "wip": in_line - finished,
             "finished_goods": finished,
-            "backlog": ledger["backlog_slots"] / slots,
-            "supplier_on_time": _ratio(ledger["delivered_on_time"].sum(axis=1), ledger["promised"].sum(axis=1)),
-            "downtime_frequency": 1000 * ledger["breakdowns"].sum(axis=1) / slots,
+            "backlog": total("backlog_slots") / slots,
+            "supplier_on_time": _ratio(total("delivered_on_time"), total("promised")),
+            "downtime_frequency": 1000 * total("breakdowns") / slots,
             "availability": 1 - off,
+            "first_pass_yield": _ratio(made - total("scrapped") - total("reworked") - total("returned"), made),
             "cycle_time": _ratio(in_line, throughput),
-            "takt": _ratio(slots, ledger["demand"]),
+            "takt": _ratio(slots, total("demand")),
         }
 
 
@@ -98,27 +107,49 @@ def add_terms(terms: dict[str, Floats]) -> Floats:
     return total
 
 
-Entry = tuple[str, int | None, float]
-"""A field of the ledger, a place in it (None: it is counted once a line), and the price of one."""
+Entry = tuple[str, int, float]
+"""A field of the ledger, a place in it, and the price of one."""
 
 
 def _price_list(scenario: Scenario) -> dict[str, list[Entry]]:
     """Return what each cost term is made of."""
-    p = scenario.prices
-    stages, items, suppliers = (range(len(x)) for x in (scenario.stages, scenario.items, scenario.suppliers))
-    last = len(scenario.stages) - 1
-    wip = p.wip if isinstance(p.wip, tuple) else (p.wip,) * len(stages)
-    item = p.items if isinstance(p.items, tuple) else (p.items,) * len(items)
-    prices: dict[str, list[Entry]] = {term: [] for term in COST_TERMS}
-    prices["wip"] += [("process_slots", i, wip[i]) for i in stages] + [("store_slots", i, wip[i]) for i in stages[:-1]]
-    prices["finished_goods"] += [("store_slots", last, p.finished_goods)]
-    prices["items"] += [("item_slots", k, item[k]) for k in items]
-    prices["backlog"] += [("backlog_slots", None, p.backlog)]
-    prices["lost"] += [("lost", None, p.lost)]
-    prices["ordering"] += [("orders", j, p.order) for j in suppliers] + [("ordered", j, p.unit) for j in suppliers]
-    prices["repair"] += [("breakdowns", i, p.repair) for i in stages]
-    prices["maintenance"] += [("pms", i, p.pm) for i in stages]
-    return prices
+    n_products = scenario.n_products
+    at_stages = [(i, i * n_products + p) for i in range(len(scenario.stages)) for p in range(n_products)]
+    before, last = at_stages[:-n_products], at_stages[-n_products:]
+    price = {name: _list_of(scenario, name) for name in PRICED_BY}
+
+    def at(field: str, name: str, places: list[tuple[int, int]] | None = None, sign: int = 1) -> list[Entry]:
+        """Price a field by the first of every two numbers, at the place that is the second."""
+        chosen = places if places is not None else [(k, k) for k in range(len(price[name]))]
+        return [(field, place, sign * price[name][k]) for k, place in chosen]
+
+    return {
+        "wip": at("process_slots", "wip", at_stages) + at("store_slots", "wip", before),
+        "finished_goods": at("store_slots", "finished_goods", [(p, place) for p, (_, place) in enumerate(last)]),
+        "items": at("item_slots", "items"),
+        "backlog": at("backlog_slots", "backlog"),
+        "lost": at("lost", "lost"),
+        "ordering": at("orders", "order")
+        + at("ordered", "unit")
+        + at("rejected", "unit", sign=-1)
+        + at("expedited", "expedite"),
+        "repair": at("breakdowns", "repair"),
+        "maintenance": at("pms", "pm"),
+        "setups": at("setups", "setup"),
+        "quality": at("scrapped", "scrap", at_stages)
+        + at("reworked", "rework", at_stages)
+        + at("stops", "stop")
+        + at("returned", "returned"),
+        "spoilage": at("spoiled", "spoiled", at_stages),
+    }
+
+
+def _list_of(scenario: Scenario, name: str) -> tuple[float, ...]:
+    """Return a price for each place, also where one is given for all."""
+    given = getattr(scenario.prices, name)
+    by = PRICED_BY[name]
+    count = scenario.n_products if by == "products" else len(getattr(scenario, by))
+    return given if isinstance(given, tuple) else (given,) * count
 
 
 def _priced(entries: list[Entry]) -> list[Entry]:

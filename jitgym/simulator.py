@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym import oracle
-from jitgym._core.line import Stepper, episode_keys, observe
+from jitgym._core.line import Stepper, episode_keys, episode_words, observe
 from jitgym.errors import InputError
 from jitgym.fields import OFF
 from jitgym.ledger import Ledger
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.seeds import seed_bank
 from jitgym.tables import Knob, build_tables
+
+Places = npt.NDArray[np.intp]
 
 LANES = 16
 _WORDS = ("root_lo", "root_hi", "episode", "key_lo", "key_hi")
@@ -107,10 +109,29 @@ class Simulator:
         kept = tick[block, lane]
         self._state[block, :, lane] = self.tables.initial
         tick[block, lane] = kept
+        self._draw(block, lane, keys)
         for name, values in zip(_WORDS, (*_split(roots), episodes, *_split(keys)), strict=True):
             self._state[block, layout.start(name), lane] = values.view(np.int32)
         if mask is None:
             self._slots_since_reset = 0
+
+    def _draw(self, block: Places, lane: Places, keys: npt.NDArray[np.uint64]) -> None:
+        """Draw for new episodes what differs from line to line: parameters, and where the calendar stands."""
+        t = self.tables
+        if not t.random_phase and not len(t.varied_row):
+            return
+        # word 0 is for the phase, word 1 + v for varied parameter v; all are uniform between two values
+        low, high = (
+            np.array([0, *t.varied_low], np.int64),
+            np.array([max(0, t.random_phase - 1), *t.varied_high], np.int64),
+        )
+        u = (episode_words(keys, len(low)) >> np.uint32(1)).astype(np.int64)
+        values = low + (u * (high - low + 1) >> 31)
+        if t.random_phase:
+            self._state[block, t.state.start("phase"), lane] = values[:, 0]
+            if t.n_seasons * t.season_slots > 1:
+                self._state[block, t.state.start("calendar"), lane] = values[:, 0]
+        self._state[block[:, None], np.arange(t.state.size)[t.state["varied"]], lane[:, None]] = values[:, 1:]
 
     def _roots(self, seed: int | npt.ArrayLike) -> npt.NDArray[np.uint64]:
         """Return one seed for each line."""
@@ -189,10 +210,16 @@ class Simulator:
         return int(slots)
 
     def state(self, field: str) -> npt.NDArray[np.int32]:
-        """Return a copy of one field of the state, ``(n_lines,)`` or ``(n_lines, places)`` int32."""
+        """Return a copy of one field of the state, ``(n_lines,)`` or ``(n_lines, places)`` int32.
+
+        Fields of stages and products are ``(n_lines, n_stages, n_products)`` on a line with named products, else
+        ``(n_lines, n_stages)``. What a line has no use for is zero.
+        """
+        shape = self.tables.state.shape(field)
+        if field not in self.tables.state:
+            return np.zeros((self.n_lines, *shape), dtype=np.int32)
         rows = self._state[:, self.tables.state[field], :].transpose(0, 2, 1)
-        values = rows.reshape(rows.shape[0] * rows.shape[1], rows.shape[2])[: self.n_lines]
-        return values[:, 0].copy() if self.tables.state.is_scalar(field) else values.copy()
+        return rows.reshape(rows.shape[0] * rows.shape[1], *shape)[: self.n_lines].copy()
 
     def scaled(
         self, rows: npt.NDArray[np.int32], equals: npt.NDArray[np.int32], scales: npt.NDArray[np.float32]

@@ -7,7 +7,7 @@ floating point enters the dynamics (see ``docs/dynamics.md``).
 from __future__ import annotations
 
 import dataclasses
-import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
@@ -15,30 +15,50 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
-from jitgym.fields import KNOBS, LEDGER, OFF, STATE, Axis, Layout
-from jitgym.parts import Control, Demand, DemandLaw, Duration, HazardLaw, Noise, Stage
+from jitgym.fields import KNOBS, LEDGER, OFF, PARAMETERS, STATE, Axis, Feature, Layout, Places
+from jitgym.laws import (
+    CERTAIN,
+    defect_thresholds,
+    demand_thresholds,
+    duration_thresholds,
+    hazard_thresholds,
+    noise_thresholds,
+    stationary,
+    threshold,
+)
+from jitgym.parts import Control, Demand, Duration, Noise, Vary
 from jitgym.scenario import Scenario
 
 Ints = npt.NDArray[np.int32]
 
 BIG: Final = OFF
-"""Stands for "no bound" in rooms, batches and the backlog limit."""
+"""Stands for "no bound" in rooms, batches, capacities, crews and the backlog limit."""
 MOST_UNITS: Final = 1 << 25
 """No count of units may pass this, so that 32-bit sums over stages and slots cannot overflow."""
 MONITORING: Final = {"none": 0, "exact": 1, "noisy": 2}
 SMOOTHING_SHIFT: Final = 5
 """Smoothed demand moves by 1 / 2**5 of the gap each slot."""
+TIMES: Final = 4096
+"""A factor counts in 1 / 4096."""
+DEMAND_LEVELS: Final = 17
+"""Where mean demand varies from line to line, it takes one of this many values, evenly spaced."""
+COUNTS: Final = 0
+TRACE: Final = 1
+SATURATED: Final = 2
 
 
 @dataclass(frozen=True)
 class Knob:
-    """One control of one place: ``low..high``, and ``OFF`` where ``off`` is true."""
+    """One control of one place: ``low..high``, and ``OFF`` where ``off`` is true.
+
+    ``place`` counts stages or suppliers, ``product`` is the product's number for knobs of stages and products.
+    """
 
     name: str
     kind: str
     place: int
+    product: int
     end: int
     low: int
     high: int
@@ -53,67 +73,114 @@ class Knob:
 
 @dataclass(frozen=True)
 class Tables:
-    """The integers that define a line. Arrays are indexed by stage, item or supplier; ``-1`` is "no knob".
+    """The integers that define a line.
 
-    Thresholds are for a uniform ``u`` in ``[0, 2**31)``: an event of probability p happens if ``u <= threshold``.
+    Arrays are indexed by stage, by product at a stage (``stage * n_products + product``), item, supplier or product;
+    ``-1`` is "no knob". Thresholds are for a uniform ``u`` in ``[0, 2**31)``: an event of probability p happens if
+    ``u <= threshold``. What may differ from line to line is in ``parameters``, one value for each column of
+    ``parameter``; the lines of a batch replace those at ``varied_row`` by values of their own.
     """
 
     n_stages: int
+    n_products: int
     n_items: int
     n_suppliers: int
-    # stages
-    job_slots: Ints
-    job_finish: Ints
+    # stages: who feeds whom; those that feed stage i are input_order[input_start[i]:input_start[i + 1]]
+    follower: Ints
+    input_start: Ints
+    input_order: Ints
     batch: Ints
     room: Ints
+    exhaustive: Ints
+    has_setup: Ints
+    spoils: Ints
+    # wear, breakdown, maintenance
     fails: Ints
     timed: Ints
     levels: Ints
     hazard_start: Ints
     hazard: Ints
-    wear_growth: Ints
-    repair_slots: Ints
-    repair_finish: Ints
     repair_keep: Ints
-    pm_slots: Ints
-    pm_finish: Ints
     pm_keep: Ints
     monitoring: Ints
     noise_start: Ints
     noise_size: Ints
     noise_radius: Ints
     noise: Ints
-    # items: those of stage i are item_order[item_start[i]:item_start[i + 1]]
+    technicians: int
+    # quality: the last entry of a stage's defect table is for a machine out of control
+    inspects: Ints
+    shifts: Ints
+    rework: Ints
+    jidoka: Ints
+    defect_start: Ints
+    defect: Ints
+    # durations from a table, by the parameter that holds their fixed part; size 0: none
+    law_start: Ints
+    law_size: Ints
+    law: Ints
+    # items: those of stage i are item_order[item_start[i]:item_start[i + 1]]; item_serves is by item and product
     item_start: Ints
     item_order: Ints
     item_stage: Ints
-    # suppliers
+    item_serves: Ints
+    source: Ints
+    # suppliers: those of item k are supplier_order[supplier_start[k]:supplier_start[k + 1]]
     supplier_item: Ints
+    supplier_start: Ints
+    supplier_order: Ints
     lead: Ints
-    on_time: Ints
-    catch_up: Ints
     ring_start: Ints
-    # demand
-    demand_kind: int
-    demand_counts: Ints
-    demand_trace: Ints
+    review: Ints
+    multiple: Ints
+    capacity: Ints
+    has_outages: Ints
+    # demand: product p has tables of demand_size[p] entries from demand_start[p] on, for every level, regime and part
+    # of the season, in this order; a trace is one table of that many slots
+    demand_kind: Ints
+    demand_start: Ints
+    demand_size: Ints
+    demand_law: Ints
+    n_regimes: int
+    regime_switch: Ints
+    n_seasons: int
+    season_slots: int
+    notice: Ints
+    advance_start: Ints
     backlog_limit: int
     # knobs: column of the knob vector, by place
     kanban: Ints
     loop: Ints
     loop_end: Ints
     basestock: Ints
+    release: Ints
+    credit_top: Ints
+    lot: Ints
     pm_level: Ints
     target: Ints
     echelon: Ints
     order: Ints
+    expedite: Ints
+    # parameters, and those that vary between two values
+    parameters: Ints
+    varied_row: Ints
+    varied_low: Ints
+    varied_high: Ints
     # layout and limits
+    features: frozenset[Feature]
     knobs: tuple[Knob, ...]
+    parameter: Layout
     state: Layout
     ledger: Layout
     initial: Ints
+    random_phase: int
     slot_limit: int
-    mean_demand: float
+    mean_demands: tuple[float, ...]
+
+    @property
+    def mean_demand(self) -> float:
+        """Mean demand a slot, all products; 0 if saturated."""
+        return sum(self.mean_demands)
 
     @cached_property
     def plain(self) -> Any:
@@ -122,150 +189,249 @@ class Tables:
         return SimpleNamespace(**{k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()})
 
 
-COUNTS: Final = 0
-TRACE: Final = 1
-SATURATED: Final = 2
-
-
-def threshold(probability: float) -> int:
-    """Return the integer t for which ``u <= t`` has this probability: p = 0 never, p = 1 always, exactly."""
-    return round(probability * 2**31) - 1
-
-
-def count_thresholds(cdf: npt.ArrayLike) -> Ints:
-    """Return thresholds t so that ``#{k: u > t[k]}`` has a cumulative distribution; certain entries are cut."""
-    values = [threshold(float(p)) for p in np.minimum(np.asarray(cdf, dtype=float), 1.0)]
-    return _ints(value for value in values if value < 2**31 - 1)
-
-
 def build_tables(scenario: Scenario) -> Tables:
     """Compute the tables of a scenario."""
-    stages, items, suppliers = scenario.stages, scenario.items, scenario.suppliers
-    failures = [stage.failure for stage in stages]
-    hazards = [_hazard(f.law) if f else _ints([-1]) for f in failures]
-    noises = [_noise(stage) for stage in stages]
-    of_stage = [[k for k, item in enumerate(items) if item.stage == stage.name] for stage in stages]
-    at_once = Duration(slots=1)
-    repairs = [f.repair if f else at_once for f in failures]
-    pms = [stage.maintenance.duration if stage.maintenance else at_once for stage in stages]
+    stages, suppliers, n_products = scenario.stages, scenario.suppliers, scenario.n_products
+    features = _features(scenario)
+    places = _places(scenario, features)
+    parameter, state = Layout(PARAMETERS, places), Layout(STATE, places)
     knobs = _knobs(scenario)
+    durations = _durations(scenario)
+    laws = [_ints([]) for _ in range(parameter.size)]
+    for name, group in durations.items():
+        for place, duration in enumerate(group):
+            laws[parameter.start(f"{name}_slots") + place] = duration_thresholds(duration)
+    demand = _demand(scenario)
     leads = [supplier.lead_time for supplier in suppliers]
-    places: dict[Axis, tuple[str, ...]] = {
-        "stage": scenario.stage_names,
-        "item": scenario.item_names,
-        "supplier": scenario.supplier_names,
-        "pipeline": tuple(f"{s.name}+{slot}" for s in suppliers for slot in range(s.lead_time)),
-    }
-    state = Layout(STATE, places)
-    kind, counts, trace, mean_demand = _demand(scenario.demand.law)
+    phase = scenario.demand.phase
     return Tables(
         n_stages=len(stages),
-        n_items=len(items),
+        n_products=n_products,
+        n_items=len(scenario.items),
         n_suppliers=len(suppliers),
-        job_slots=_ints(stage.process.slots for stage in stages),
-        job_finish=_ints(threshold(stage.process.finish) for stage in stages),
-        batch=_ints(BIG if stage.batch == "unlimited" else stage.batch for stage in stages),
-        room=_ints(BIG if stage.room is None else stage.room for stage in stages),
-        fails=_ints(f is not None for f in failures),
-        timed=_ints(f is not None and f.exposure == "time" for f in failures),
-        levels=_ints(len(h) for h in hazards),
-        hazard_start=_starts(hazards)[:-1],
-        hazard=_ints(value for h in hazards for value in h),
-        wear_growth=_ints(threshold(f.wear) if f else -1 for f in failures),
-        repair_slots=_ints(duration.slots for duration in repairs),
-        repair_finish=_ints(threshold(duration.finish) for duration in repairs),
-        repair_keep=_ints(f.repair_keep if f else 0 for f in failures),
-        pm_slots=_ints(duration.slots for duration in pms),
-        pm_finish=_ints(threshold(duration.finish) for duration in pms),
-        pm_keep=_ints(stage.maintenance.pm_keep if stage.maintenance else 0 for stage in stages),
-        monitoring=_ints(
-            MONITORING["noisy" if isinstance(stage.monitoring, Noise) else stage.monitoring] for stage in stages
-        ),
-        noise_start=_starts(noises)[:-1],
-        noise_size=_ints(len(noise) for noise in noises),
-        noise_radius=_ints((len(noise) + 1) // 2 for noise in noises),
-        noise=_ints(value for noise in noises for value in noise),
-        item_start=_starts(of_stage),
-        item_order=_ints(k for group in of_stage for k in group),
-        item_stage=_ints(scenario.stage_names.index(item.stage) for item in items),
+        **_structure(scenario),
+        **_machines(scenario),
+        law_start=_starts(laws)[:-1],
+        law_size=_ints(len(law) for law in laws),
+        law=_joined(laws),
         supplier_item=_ints(scenario.item_names.index(supplier.item) for supplier in suppliers),
         lead=_ints(leads),
-        on_time=_ints(threshold(supplier.on_time) for supplier in suppliers),
-        catch_up=_ints(threshold(supplier.catch_up) for supplier in suppliers),
         ring_start=_ints(state.start("pipeline") + sum(leads[:s]) for s in range(len(leads))),
-        demand_kind=kind,
-        demand_counts=counts,
-        demand_trace=trace,
+        review=_ints(supplier.review for supplier in suppliers),
+        multiple=_ints(supplier.multiple for supplier in suppliers),
+        capacity=_ints(BIG if supplier.capacity is None else supplier.capacity for supplier in suppliers),
+        has_outages=_ints(supplier.outage is not None for supplier in suppliers),
+        **demand,
+        notice=_ints(scenario.notices),
+        advance_start=_ints(state.start("advance") + sum(scenario.notices[:p]) for p in range(n_products)),
         backlog_limit=_backlog_limit(scenario.demand),
-        loop_end=_ints(
-            _knob_at(knobs, "loop", i).end if _column(knobs, "loop", i) >= 0 else -1 for i in range(len(stages))
-        ),
-        **{name: _ints(_column(knobs, name, i) for i in range(len(stages))) for name in _AT_STAGES},
-        **{name: _ints(_column(knobs, name, s) for s in range(len(suppliers))) for name in _AT_SUPPLIERS},
+        **_knob_columns(scenario, knobs),
+        parameters=_parameters(scenario, parameter, durations),
+        **_varied(scenario, parameter),
+        features=features,
         knobs=knobs,
+        parameter=parameter,
         state=state,
         ledger=Layout(LEDGER, places),
-        initial=_initial(scenario, state, mean_demand),
-        slot_limit=_slot_limit(scenario, knobs, counts, trace),
-        mean_demand=mean_demand,
+        initial=_initial(scenario, state),
+        random_phase=_period(scenario) if phase == "random" else 0,
+        slot_limit=_slot_limit(scenario, knobs, demand),
+        mean_demands=_mean_demands(scenario),
     )
-
-
-_AT_STAGES: Final = tuple(kind.name for kind in KNOBS if kind.axis == "stage")
-_AT_SUPPLIERS: Final = tuple(kind.name for kind in KNOBS if kind.axis == "supplier")
 
 
 def _ints(values: object) -> Ints:
     return np.array(list(values), dtype=np.int32)  # type: ignore[call-overload]
 
 
-def _starts(groups: list[Ints] | list[list[int]]) -> Ints:
+def _starts(groups: Sequence[Ints] | Sequence[list[int]]) -> Ints:
     return _ints([0, *np.cumsum([len(group) for group in groups])])
 
 
-def _hazard(law: HazardLaw) -> Ints:
-    """Return the thresholds of breaking down, by wear level."""
-    if law.geometric is not None:
-        return _ints([threshold(law.geometric)])
-    if law.table is not None:
-        return _ints(threshold(p) for p in law.table)
-    weibull = law.weibull
-    assert weibull is not None  # one of the three is given: the scenario is validated
-    scale, shape = weibull.scale, weibull.shape
-    levels = weibull.levels or min(4096, math.ceil(scale * (31 * math.log(2)) ** (1 / shape)))
-    steps = (np.arange(levels + 1) / scale) ** shape
-    return _ints(threshold(p) for p in -np.expm1(-np.diff(steps)))
+def _joined(groups: Iterable[Ints]) -> Ints:
+    return _ints(value for group in groups for value in group)
 
 
-def _noise(stage: Stage) -> Ints:
-    """Return the count thresholds of a rounded normal error, shifted to be >= 0 by its radius."""
-    if not isinstance(stage.monitoring, Noise):
-        return _ints([])
-    sd = stage.monitoring.noise
-    radius = max(1, math.ceil(4 * sd))
-    return _ints(threshold(p) for p in stats.norm.cdf((np.arange(2 * radius) - radius + 0.5) / sd))
+# -- what the line has, and what is counted for what --
 
 
-def _demand(law: DemandLaw) -> tuple[int, Ints, Ints, float]:
-    """Return kind, count thresholds, trace, and mean a slot (0 if saturated)."""
-    none = _ints([])
-    if law.saturated:
-        return SATURATED, none, none, 0.0
-    if law.trace is not None:
-        return TRACE, none, _ints(law.trace), float(np.mean(law.trace))
-    if law.bernoulli is not None:
-        return COUNTS, count_thresholds([1 - law.bernoulli]), none, law.bernoulli
-    if law.table is not None:
-        mean = float(np.dot(np.arange(len(law.table)), law.table))
-        return COUNTS, count_thresholds(np.cumsum(law.table)[:-1]), none, mean
-    if law.poisson is not None:
-        distribution, mean = stats.poisson(law.poisson), law.poisson
-    else:
-        count = law.negative_binomial
-        assert count is not None  # one of the forms is given: the scenario is validated
-        distribution = stats.nbinom(count.dispersion, count.dispersion / (count.dispersion + count.mean))
-        mean = count.mean
-    return COUNTS, count_thresholds(distribution.cdf(np.arange(int(distribution.isf(2.0**-33)) + 2))), none, mean
+def _features(scenario: Scenario) -> frozenset[Feature]:
+    """Return what the line has; fields that need something else are left out."""
+    kinds = {control.knob for control in scenario.control}
+    has: dict[Feature, bool] = {
+        "products": scenario.n_products > 1,
+        "quality": any(s.quality for s in scenario.stages) or any(s.defective for s in scenario.suppliers),
+        "spoilage": any(s.spoil for s in scenario.stages),
+        "technicians": scenario.technicians is not None,
+        "outages": any(s.outage for s in scenario.suppliers),
+        "credits": "release" in kinds,
+        "expediting": "expedite" in kinds,
+        "notice": any(scenario.notices),
+        "season": scenario.demand.season is not None,
+        "variation": bool(scenario.vary),
+    }
+    return frozenset(feature for feature, given in has.items() if given)
+
+
+def _places(scenario: Scenario, features: frozenset[Feature]) -> Places:
+    """Return names and shapes of the places that fields are counted for."""
+    products, stages = scenario.product_names, scenario.stage_names
+    at_stages = tuple(f"{s},{p}" for s in stages for p in products) if products else stages
+    names: dict[Axis, tuple[str, ...]] = {
+        "line": ("",),
+        "product": products or ("",),
+        "stage": stages,
+        "stage_product": at_stages,
+        "item": scenario.item_names,
+        "supplier": scenario.supplier_names,
+        "pipeline": tuple(f"{s.name}+{slot}" for s in scenario.suppliers for slot in range(s.lead_time)),
+        "advance": tuple(
+            f"{p}+{slot}"
+            for p, notice in zip(products or ("",), scenario.notices, strict=True)
+            for slot in range(notice)
+        ),
+        "varied": tuple(name for vary in scenario.vary for name, _ in _varied_places(scenario, vary)),
+    }
+    shapes: dict[Axis, tuple[int, ...]] = {axis: (len(group),) for axis, group in names.items()}
+    shapes["line"] = ()
+    shapes["product"] = (len(products),) if products else ()
+    shapes["stage_product"] = (len(stages), len(products)) if products else (len(stages),)
+    return Places(names, shapes, features)
+
+
+# -- stages --
+
+
+def _structure(scenario: Scenario) -> dict[str, Any]:
+    """Return who feeds whom, with what."""
+    stages, items, n_products = scenario.stages, scenario.items, scenario.n_products
+    inputs = [[i for i, j in enumerate(scenario.followers) if j == stage] for stage in range(len(stages))]
+    of_stage = [[k for k, item in enumerate(items) if item.stage == stage.name] for stage in stages]
+    of_item = [[j for j, s in enumerate(scenario.suppliers) if s.item == item.name] for item in items]
+    names = scenario.product_names or ("",)
+    return {
+        "follower": _ints(scenario.followers),
+        "input_start": _starts(inputs),
+        "input_order": _ints(i for group in inputs for i in group),
+        "batch": _ints(BIG if stage.batch == "unlimited" else stage.batch for stage in stages),
+        "room": _ints(BIG if stage.room is None else stage.room for stage in stages),
+        "exhaustive": _ints(stage.dispatch == "exhaustive" for stage in stages),
+        "has_setup": _ints(stage.setup is not None for stage in stages),
+        "spoils": _ints(stage.spoil > 0 for stage in stages),
+        "item_start": _starts(of_stage),
+        "item_order": _ints(k for group in of_stage for k in group),
+        "item_stage": _ints(scenario.stage_names.index(item.stage) for item in items),
+        "item_serves": _ints(item.products is None or name in item.products for item in items for name in names),
+        "source": _ints(not scenario.is_fed(i, p) for i in range(len(stages)) for p in range(n_products)),
+        "supplier_start": _starts(of_item),
+        "supplier_order": _ints(j for group in of_item for j in group),
+    }
+
+
+def _machines(scenario: Scenario) -> dict[str, Any]:
+    """Return how machines wear, break down, are maintained, make defects and find them."""
+    stages = scenario.stages
+    failures = [stage.failure for stage in stages]
+    qualities = [stage.quality for stage in stages]
+    hazards = [hazard_thresholds(f.law) if f else _ints([-1]) for f in failures]
+    noises = [noise_thresholds(stage.monitoring) for stage in stages]
+    defects = [defect_thresholds(q, len(h)) if q else _ints([]) for q, h in zip(qualities, hazards, strict=True)]
+    shifts = [_varies(scenario, "shift", s.name) or (s.quality is not None and s.quality.shift > 0) for s in stages]
+    return {
+        "fails": _ints(f is not None or shift for f, shift in zip(failures, shifts, strict=True)),
+        "timed": _ints(f is not None and f.exposure == "time" for f in failures),
+        "levels": _ints(len(h) for h in hazards),
+        "hazard_start": _starts(hazards)[:-1],
+        "hazard": _joined(hazards),
+        "repair_keep": _ints(f.repair_keep if f else 0 for f in failures),
+        "pm_keep": _ints(stage.maintenance.pm_keep if stage.maintenance else 0 for stage in stages),
+        "monitoring": _ints(MONITORING["noisy" if isinstance(s.monitoring, Noise) else s.monitoring] for s in stages),
+        "noise_start": _starts(noises)[:-1],
+        "noise_size": _ints(len(noise) for noise in noises),
+        "noise_radius": _ints((len(noise) + 1) // 2 for noise in noises),
+        "noise": _joined(noises),
+        "technicians": BIG if scenario.technicians is None else scenario.technicians,
+        "inspects": _ints(q is not None for q in qualities),
+        "shifts": _ints(shifts),
+        "rework": _ints(q is not None and q.rework for q in qualities),
+        "jidoka": _ints(q is not None and q.jidoka is not None for q in qualities),
+        "defect_start": _starts(defects)[:-1],
+        "defect": _joined(defects),
+    }
+
+
+def _varies(scenario: Scenario, parameter: str, stage: str) -> bool:
+    return any(v.parameter == parameter and (v.at is None or stage in v.at) for v in scenario.vary)
+
+
+def _durations(scenario: Scenario) -> dict[str, list[Duration]]:
+    """Return every duration of the line, by what lasts; what a stage has not is given as one slot."""
+    once = Duration(slots=1)
+    own = [product.process for product in scenario.products] or [{}]
+    stages = scenario.stages
+    return {
+        "job": [process.get(stage.name, stage.process) for stage in stages for process in own],
+        "setup": [stage.setup or once for stage in stages],
+        "repair": [stage.failure.repair if stage.failure else once for stage in stages],
+        "pm": [stage.maintenance.duration if stage.maintenance else once for stage in stages],
+        "stop": [(stage.quality and stage.quality.jidoka) or once for stage in stages],
+    }
+
+
+# -- demand --
+
+
+def _demand(scenario: Scenario) -> dict[str, Any]:
+    """Return the tables of demand: for every product, level, regime and part of the season."""
+    kinds, sizes, tables = [], [], []
+    for p, law in enumerate(scenario.laws):
+        assert law is not None  # every product has one: the scenario is validated
+        of_regimes, of_season = scenario.rates(p)
+        if law.saturated:
+            group = [_ints([])]
+        elif law.trace is not None:
+            group = [_ints(law.trace)]
+        else:
+            factors = [a * b * c for a in _levels(scenario, p) for b in of_regimes for c in of_season]
+            group = [demand_thresholds(law, factor) for factor in factors]
+        size = max(len(table) for table in group)
+        kinds.append(SATURATED if law.saturated else TRACE if law.trace is not None else COUNTS)
+        sizes.append(size)
+        tables.append(_joined(np.pad(table, (0, size - len(table)), constant_values=CERTAIN) for table in group))
+    regimes, season = scenario.demand.regimes, scenario.demand.season
+    switch = regimes.switch if regimes else ((1.0,),)
+    return {
+        "demand_kind": _ints(kinds),
+        "demand_start": _starts(tables)[:-1],
+        "demand_size": _ints(sizes),
+        "demand_law": _joined(tables),
+        "n_regimes": len(switch),
+        "regime_switch": _ints(threshold(min(float(c), 1.0)) for row in switch for c in np.cumsum(row)[:-1]),
+        "n_seasons": len(season.rates) if season else 1,
+        "season_slots": season.slots if season else 1,
+    }
+
+
+def _levels(scenario: Scenario, product: int) -> list[float]:
+    """Return what the mean demand of a product may be multiplied by, from line to line."""
+    name = scenario.product_names[product] if scenario.products else ""
+    for vary in scenario.vary:
+        if vary.parameter == "demand" and (vary.product is None or name in vary.product):
+            return [float(x) for x in np.linspace(vary.low, vary.high, DEMAND_LEVELS)]
+    return [1.0]
+
+
+def _mean_demands(scenario: Scenario) -> tuple[float, ...]:
+    """Return the mean demand a slot of each product, over regimes, season and levels; 0 if saturated."""
+    regimes = scenario.demand.regimes
+    weights = stationary(regimes.switch) if regimes else np.ones(1)
+    means = []
+    for p, law in enumerate(scenario.laws):
+        of_regimes, of_season = scenario.rates(p)
+        assert law is not None  # every product has one: the scenario is validated
+        rate = float(np.dot(weights, of_regimes) * np.mean(of_season) * np.mean(_levels(scenario, p)))
+        means.append(law.mean * rate)
+    return tuple(means)
 
 
 def _backlog_limit(demand: Demand) -> int:
@@ -273,28 +439,43 @@ def _backlog_limit(demand: Demand) -> int:
     return {"backlog": BIG, "lost": 0}[shortage] if isinstance(shortage, str) else shortage.limit
 
 
+def _period(scenario: Scenario) -> int:
+    """Return the slots within which a random start lies: those of the season, or of the trace."""
+    if scenario.demand.season is not None:
+        return scenario.demand.season.period
+    return next(len(law.trace) for law in scenario.laws if law is not None and law.trace is not None)
+
+
+# -- knobs --
+
+
 def _knobs(scenario: Scenario) -> tuple[Knob, ...]:
     """Return the knobs of the agent, in the order of the scenario's control section."""
+    kinds = {kind.name: kind for kind in KNOBS}
     return tuple(
-        _knob(scenario, control, place)
+        _knob(scenario, control, place, product)
         for control in scenario.control
         for place in control.at or scenario.places_of(control.knob)
+        for product in (
+            control.product or scenario.product_names or ("",) if kinds[control.knob].axis == "stage_product" else ("",)
+        )
     )
 
 
-def _knob(scenario: Scenario, control: Control, place: str) -> Knob:
+def _knob(scenario: Scenario, control: Control, place: str, product: str) -> Knob:
     kind = next(kind for kind in KNOBS if kind.name == control.knob)
     stages = scenario.stage_names
-    names = stages if kind.axis == "stage" else scenario.supplier_names
+    names = scenario.supplier_names if kind.axis == "supplier" else stages
     end = stages.index(control.end) if control.end else len(stages) - 1
     # the top of pm_level means never, which is the same as a limit that is off
     never = control.knob == "pm_level"
     high = control.high - never
     default = OFF if control.default == "off" or (never and control.default == control.high) else control.default
     return Knob(
-        name=f"{control.knob}[{place}]",
+        name=f"{control.knob}[{place},{product}]" if product else f"{control.knob}[{place}]",
         kind=control.knob,
         place=names.index(place),
+        product=scenario.product_names.index(product) if product else 0,
         end=end,
         low=control.low,
         high=high,
@@ -303,32 +484,124 @@ def _knob(scenario: Scenario, control: Control, place: str) -> Knob:
     )
 
 
-def _column(knobs: tuple[Knob, ...], kind: str, place: int) -> int:
-    return next((i for i, knob in enumerate(knobs) if (knob.kind, knob.place) == (kind, place)), -1)
+def _knob_columns(scenario: Scenario, knobs: tuple[Knob, ...]) -> dict[str, Any]:
+    """Return the columns of every kind of knob, where loops end, and how many credits may gather."""
+    columns: dict[str, Any] = {kind.name: _columns(scenario, knobs, kind.name) for kind in KNOBS}
+    loops, releases = columns["loop"].tolist(), columns["release"].tolist()
+    columns["loop_end"] = _ints(-1 if column < 0 else knobs[column].end for column in loops)
+    columns["credit_top"] = _ints(0 if column < 0 else knobs[column].high for column in releases)
+    return columns
 
 
-def _knob_at(knobs: tuple[Knob, ...], kind: str, place: int) -> Knob:
-    return knobs[_column(knobs, kind, place)]
+def _columns(scenario: Scenario, knobs: tuple[Knob, ...], name: str) -> Ints:
+    """Return where in the knob vector a kind of knob is, by place; -1 where there is none."""
+    kind = next(kind for kind in KNOBS if kind.name == name)
+    n_products = scenario.n_products if kind.axis == "stage_product" else 1
+    n_places = len(scenario.suppliers) if kind.axis == "supplier" else len(scenario.stages)
+    columns = np.full(n_places * n_products, -1, dtype=np.int32)
+    for column, knob in enumerate(knobs):
+        if knob.kind == name:
+            columns[knob.place * n_products + knob.product] = column
+    return columns
 
 
-def _initial(scenario: Scenario, state: Layout, mean_demand: float) -> Ints:
-    """Return one line's state at reset, without its seeds."""
-    row = np.zeros(state.size, dtype=np.int32)
-    row[state["store"]] = [stage.initial for stage in scenario.stages]
-    row[state["stock"]] = [item.initial for item in scenario.items]
-    row[state["demand_smooth"]] = round(256 * mean_demand)
+# -- parameters --
+
+
+def _parameters(scenario: Scenario, layout: Layout, durations: dict[str, list[Duration]]) -> Ints:
+    """Return the value of every parameter where it does not vary."""
+    stages, suppliers = scenario.stages, scenario.suppliers
+    row = np.zeros(layout.size, dtype=np.int32)
+    for name, group in durations.items():
+        row[layout[f"{name}_slots"]] = [duration.slots for duration in group]
+        row[layout[f"{name}_finish"]] = [threshold(duration.finish) for duration in group]
+    row[layout["hazard"]] = row[layout["defect"]] = TIMES
+    row[layout["wear"]] = [threshold(s.failure.wear) if s.failure else -1 for s in stages]
+    row[layout["shift"]] = [threshold(s.quality.shift) if s.quality else -1 for s in stages]
+    row[layout["detect"]] = [threshold(s.quality.detect) if s.quality else -1 for s in stages]
+    row[layout["spoil"]] = [threshold(s.spoil) for s in stages]
+    row[layout["on_time"]] = [threshold(s.on_time) for s in suppliers]
+    row[layout["catch_up"]] = [threshold(s.catch_up) for s in suppliers]
+    row[layout["fail"]] = [threshold(s.outage.fail) if s.outage else -1 for s in suppliers]
+    row[layout["recover"]] = [threshold(s.outage.recover) if s.outage else -1 for s in suppliers]
+    row[layout["defective"]] = [threshold(s.defective) for s in suppliers]
+    row[layout["inspect"]] = [threshold(s.inspect) for s in suppliers]
     return row
 
 
-def _slot_limit(scenario: Scenario, knobs: tuple[Knob, ...], counts: Ints, trace: Ints) -> int:
+def _varied(scenario: Scenario, layout: Layout) -> dict[str, Any]:
+    """Return which parameters vary, and between which values."""
+    rows: list[int] = []
+    lows: list[int] = []
+    highs: list[int] = []
+    for vary in scenario.vary:
+        unit = next(kind.unit for kind in PARAMETERS if kind.name == vary.parameter)
+        for _, place in _varied_places(scenario, vary):
+            rows.append(layout.start(vary.parameter) + place)
+            for values, value in ((lows, vary.low), (highs, vary.high)):
+                if vary.parameter == "demand":
+                    values.append(0 if values is lows else DEMAND_LEVELS - 1)
+                elif unit == "probability":
+                    values.append(threshold(value))
+                else:
+                    values.append(round(value * (TIMES if unit == "times" else 1)))
+    return {"varied_row": _ints(rows), "varied_low": _ints(lows), "varied_high": _ints(highs)}
+
+
+def _varied_places(scenario: Scenario, vary: Vary) -> list[tuple[str, int]]:
+    """Return the names of the parameters that an entry varies, each with its place."""
+    kind = next(kind for kind in PARAMETERS if kind.name == vary.parameter)
+    products = scenario.product_names or ("",)
+    chosen = [p for p, name in enumerate(products) if vary.product is None or name in vary.product]
+    if kind.axis == "product":
+        return [(f"{kind.name},{products[p]}" if products[p] else kind.name, p) for p in chosen]
+    names = scenario.supplier_names if kind.axis == "supplier" else scenario.stage_names
+    places = [names.index(name) for name in vary.at or scenario.places_to_vary(vary.parameter)]
+    if kind.axis != "stage_product":
+        return [(f"{kind.name},{names[i]}", i) for i in places]
+    return [
+        (",".join(filter(None, (kind.name, names[i], products[p]))), i * len(products) + p)
+        for i in places
+        for p in chosen
+    ]
+
+
+# -- start and limits --
+
+
+def _initial(scenario: Scenario, state: Layout) -> Ints:
+    """Return one line's state at reset, without its seeds and what is drawn for it."""
+    row = np.zeros(state.size, dtype=np.int32)
+    own = [product.initial for product in scenario.products] or [{}]
+    row[state["store"]] = [initial.get(stage.name, stage.initial) for stage in scenario.stages for initial in own]
+    row[state["stock"]] = [item.initial for item in scenario.items]
+    row[state["demand_smooth"]] = [round(256 * mean) for mean in _mean_demands(scenario)]
+    if scenario.demand.phase != "random":
+        row[state["phase"]] = scenario.demand.phase
+        row[state["calendar"]] = scenario.demand.phase if scenario.demand.season else 0
+    return row
+
+
+def _slot_limit(scenario: Scenario, knobs: tuple[Knob, ...], demand: dict[str, Any]) -> int:
     """Return how many slots a line may run before a count of units could pass MOST_UNITS."""
-    start = sum(s.initial for s in scenario.stages) + sum(i.initial for i in scenario.items)
+    n_products = scenario.n_products
+    start = sum(item.initial for item in scenario.items)
+    for stage in scenario.stages:
+        start += max([stage.initial, *(p.initial.get(stage.name, 0) for p in scenario.products)]) * n_products
     start += sum(abs(knob.high) for knob in knobs)
-    a_slot = 2 * int(max(len(counts), trace.max(initial=0)))
-    a_slot += sum(knob.high for knob in knobs if knob.kind == "order")
-    first = scenario.stages[0]
-    if first.batch != "unlimited":
-        a_slot += first.batch
+    start += sum(supplier.multiple for supplier in scenario.suppliers)
+    a_slot = 0
+    for kind, size, law in zip(demand["demand_kind"], demand["demand_size"], scenario.laws, strict=True):
+        a_slot += 2 * int(max(law.trace) if kind == TRACE and law is not None and law.trace else size)
+    a_slot += sum(knob.high for knob in knobs if knob.kind in ("order", "release"))
+    a_slot += sum(s.multiple for s in scenario.suppliers if s.multiple > 1)
+    a_slot += sum(
+        stage.batch
+        for i, stage in enumerate(scenario.stages)
+        for p in range(n_products)
+        if stage.batch != "unlimited" and not scenario.is_fed(i, p)
+    )
     # saturated demand may ask for all there is in one slot, and is smoothed in 1/256 of a unit
-    most = MOST_UNITS >> 3 if scenario.demand.law.saturated else MOST_UNITS
+    saturated = any(law is not None and law.saturated for law in scenario.laws)
+    most = MOST_UNITS >> 3 if saturated else MOST_UNITS
     return max(0, most - start) // max(1, a_slot)

@@ -93,7 +93,7 @@ FAULTS = {
         {"slots": 2, "finish": 0},
         "stages[0].process.finish must be > 0, got 0: it would never end",
     ),
-    "batch 0": (("stages", 0, "batch"), 0, "stages[0].batch must be >= 1 or be 'unlimited', got 0"),
+    "batch 0": (("stages", 0, "batch"), 0, "stages[0].batch must be >= 1 or 'unlimited', got 0"),
     "no room for a job": (
         ("stages", 1, "room"),
         1,
@@ -101,13 +101,13 @@ FAULTS = {
     ),
     "feeds another": (
         ("stages", 0, "feeds"),
-        "pack",
-        "stages[0].feeds must be 'drill', the next in line, got 'pack'",
+        "pak",
+        "stages[0].feeds must be a later stage, got 'pak' (did you mean 'pack'?)",
     ),
     "feeds on from the last": (
         ("stages", 2, "feeds"),
         "cut",
-        "stages[2].feeds must be 'customer', the next in line, got 'cut'",
+        "stages[2].feeds must be 'customer', as the last stage, got 'cut'",
     ),
     "name with a space": (
         ("name",),
@@ -122,12 +122,12 @@ FAULTS = {
         "cutt",
         "items[0].stage must name a stage, got 'cutt' (did you mean 'cut'?)",
     ),
-    "item without supplier": (("suppliers", 1), None, "items[1] must have one supplier, got 0 for 'box'"),
+    "item without supplier": (("suppliers", 1), None, "items[1] must have a supplier, got none for 'box'"),
     "negative lead time": (("suppliers", 0, "lead_time"), -1, "suppliers[0].lead_time must be >= 0, got -1"),
     "unknown monitoring": (
         ("stages", 1, "monitoring"),
         "exat",
-        "stages[1].monitoring must be 'exact' or 'none' or be a mapping of keys, got 'exat'",
+        "stages[1].monitoring must be 'exact' or 'none' or a mapping of keys, got 'exat'",
     ),
     "no noise": (("stages", 1, "monitoring"), {"noise": 0}, "stages[1].monitoring.noise must be > 0, got 0"),
     "empty table": (
@@ -166,15 +166,15 @@ FAULTS = {
     "unknown shortage": (
         ("demand", "shortage"),
         "loost",
-        "demand.shortage must be 'backlog' or 'lost' or be a mapping of keys, got 'loost'",
+        "demand.shortage must be 'backlog' or 'lost' or a mapping of keys, got 'loost'",
     ),
     "limit below 0": (("demand", "shortage"), {"limit": -1}, "demand.shortage.limit must be >= 0, got -1"),
     "no knob": (("control",), [], "control must have at least 1 item, got []"),
     "unknown knob": (
         ("control", 0, "knob"),
         "kanbann",
-        "control[0].knob must be 'kanban', 'loop', 'basestock', 'pm_level', 'target', 'echelon' or 'order', "
-        "got 'kanbann'",
+        "control[0].knob must be 'kanban', 'loop', 'basestock', 'release', 'lot', 'pm_level', 'target', 'echelon', "
+        "'order' or 'expedite', got 'kanbann'",
     ),
     "knob at no place": (
         ("control", 0, "at"),
@@ -199,7 +199,7 @@ FAULTS = {
     "default of a word": (
         ("control", 0, "default"),
         "of",
-        "control[0].default must be a valid integer or be 'off', got 'of'",
+        "control[0].default must be a valid integer or 'off', got 'of'",
     ),
     "off for a target": (
         ("control", 3, "off"),
@@ -228,7 +228,11 @@ FAULTS = {
         "prices.wip must be a number or a list of 3, got 2 entries",
     ),
     "price below 0": (("prices",), {"items": [1, -1]}, "prices.items[1] must be >= 0, got -1"),
-    "price without end": (("prices",), {"backlog": math.inf}, "prices.backlog must be a finite number, got inf"),
+    "price without end": (
+        ("prices",),
+        {"backlog": math.inf},
+        "prices.backlog must be a finite number or a list, got inf",
+    ),
     "no reward scale": (("reward_scale",), 0, "reward_scale must be > 0, got 0"),
 }
 
@@ -292,7 +296,7 @@ def test_every_fault_is_told_with_its_line_and_column(write):
 def test_faults_between_the_parts_are_told_with_line_and_column_too(write):
     path = write(TEXT.replace("room: 4", "feeds: cut").replace("[cut]", "[cut, pak]"))
     assert told(path) == [
-        f"{path}:6:12: stages[1].feeds must be 'customer', the next in line, got 'cut'",
+        f"{path}:6:12: stages[1].feeds must be 'customer', as the last stage, got 'cut'",
         f"{path}:10:24: control[0].at must be of cut, pack, got 'pak' (did you mean 'pack'?)",
     ]
 

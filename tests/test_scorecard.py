@@ -68,6 +68,9 @@ def test_cost_of_a_ledger_written_by_hand(scenario):
         "ordering": [11 * 7 + 50 * 2],
         "repair": [120],
         "maintenance": [5],
+        "setups": [0],
+        "quality": [0],
+        "spoilage": [0],
     }
     assert list(terms) == list(COST_TERMS)
     assert Scorecard(scenario).cost(ledger_of(scenario, COUNTS)).tolist() == [1750 + 560 + 250 + 600 + 12 + 177 + 125]
@@ -87,9 +90,11 @@ def test_kpis_of_a_ledger_written_by_hand(scenario):
             "supplier_on_time": 40 / 50,
             "downtime_frequency": 60,
             "availability": 1 - 33 / 300,
+            "first_pass_yield": np.nan,
             "cycle_time": 700 / 40,
             "takt": 2.0,
-        }
+        },
+        nan_ok=True,
     )
 
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from jitgym.fields import OFF
+from jitgym.laws import count_thresholds, threshold
 from jitgym.scenario import load_scenario
-from jitgym.tables import BIG, COUNTS, SATURATED, TRACE, build_tables, count_thresholds, threshold
+from jitgym.tables import BIG, COUNTS, SATURATED, TRACE, build_tables
 
 RESOLUTION = 2.0**-31
 KANBAN = {"knob": "kanban", "high": 9, "default": 3}
@@ -72,9 +73,9 @@ LAWS = [
 @pytest.mark.parametrize(("law", "exact"), LAWS, ids=lambda value: str(value) if isinstance(value, dict) else "")
 def test_demand_has_its_distribution(law, exact):
     tables = tables_of(law=law)
-    probabilities = pmf(tables.demand_counts)
+    probabilities = pmf(tables.demand_law)
     counts = np.arange(len(probabilities))
-    assert tables.demand_kind == COUNTS
+    assert tables.demand_kind.tolist() == [COUNTS]
     assert np.abs(probabilities - exact.pmf(counts)).max() <= RESOLUTION
     assert exact.sf(counts[-1]) <= RESOLUTION
     assert tables.mean_demand == pytest.approx(exact.mean())
@@ -88,9 +89,9 @@ def test_certain_counts_need_no_table():
 
 def test_demand_that_is_no_distribution():
     trace = tables_of(law={"trace": [3, 0, 2]})
-    assert (trace.demand_kind, trace.demand_trace.tolist()) == (TRACE, [3, 0, 2])
+    assert (trace.demand_kind.tolist(), trace.demand_law.tolist()) == ([TRACE], [3, 0, 2])
     assert trace.mean_demand == pytest.approx(5 / 3)
-    assert tables_of(law="saturated").demand_kind == SATURATED
+    assert tables_of(law="saturated").demand_kind.tolist() == [SATURATED]
 
 
 @pytest.mark.parametrize(("scale", "shape"), [(20, 3), (7.5, 1), (3, 0.7), (50, 6)])
@@ -140,7 +141,8 @@ def test_reading_error_is_a_rounded_normal(sd):
 )
 def test_durations(process, slots, finish):
     tables = tables_of({"process": process})
-    assert (tables.job_slots[0], chance(tables.job_finish[0])) == (slots, finish)
+    rows = [tables.parameters[tables.parameter.start(name)] for name in ("job_slots", "job_finish")]
+    assert (rows[0], chance(rows[1])) == (slots, finish)
 
 
 def test_top_of_the_maintenance_level_means_never():

@@ -67,7 +67,7 @@ def test_each_word_means_one_thing(line):
         return oracle.threefry4x32((11, 22, 0, 0), (33, source, 0, 0))[place] >> 1
 
     expected = {"demand": word(0, 0), "delivery 0": word(0, 1)}
-    got = {"demand": one.u_demand(), "delivery 0": one.u_delivery(0)}
+    got = {"demand": one.u_demand(0), "delivery 0": one.u_delivery(0)}
     for j in range(1, 10):
         expected[f"delivery {j}"] = word(0x100 + (j - 1) // 4, (j - 1) % 4)
         got[f"delivery {j}"] = one.u_delivery(j)
@@ -75,7 +75,7 @@ def test_each_word_means_one_thing(line):
         expected |= {f"progress {i}": word(source, place), f"breakdown {i}": word(source, place + 1)}
         expected |= {f"growth {i}": word(0x200 + i, 0), f"noise {i}": word(0x200 + i, 1)}
         got |= {f"progress {i}": one.u_progress(i), f"breakdown {i}": one.u_breakdown(i)}
-        got |= {f"growth {i}": one.u_growth(i), f"noise {i}": one.u_noise(i)}
+        got |= {f"growth {i}": one.word(oracle.SOURCE_STAGE + i, 0), f"noise {i}": one.word(oracle.SOURCE_STAGE + i, 1)}
     assert got == expected
     assert len(set(got.values())) == len(got)
 

@@ -20,6 +20,7 @@ def threefry4x32(key: tuple[int, ...], counter: tuple[int, ...]) -> tuple[int, i
 def episode_keys(
     roots: npt.NDArray[np.uint64], episodes: npt.NDArray[np.uint32], keys: npt.NDArray[np.uint64]
 ) -> None: ...
+def episode_words(keys: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.uint32]: ...
 def observe(
     state: npt.NDArray[np.int32],
     rows: npt.NDArray[np.int32],

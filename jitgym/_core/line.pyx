@@ -2,15 +2,23 @@
 
 Read ``oracle.py`` first: it is the definition. Here every statement acts on a lane loop, so conditions
 become factors (``x -= condition``) or selections, and a feature that the line does not use is skipped
-by a branch outside the lane loop.
+by a branch outside the lane loop. The phases lie in files of their own: ``supply.pxd`` (0 and 1), ``work.pxd`` (2),
+``demand.pxd`` (3), ``pull.pxd`` (4); ``luck.pxd`` holds the generator's words and ``block.pxd`` the way in and out.
 """
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from jitgym._core.block cimport close_ledger, load_block, open_ledger, save_block
-from jitgym._core.line cimport CHUNK, LANES, PLACES, WORDS, Block, Params
+from jitgym._core.block cimport close_ledger, load_block, open_ledger, own_parameters, save_block
+from jitgym._core.demand cimport COUNTS, SATURATED, SMOOTHING_SHIFT, TRACE, demand
+from jitgym._core.line cimport CHUNK, LANES, PARAMETER_ROWS, PLACES, PRODUCTS, UNITS, Block, Params
+from jitgym._core.luck cimport CERTAIN, draw, draw_products, draw_suppliers
+from jitgym._core.pull cimport BIG, NO_SETUP, OFF, pull
+from jitgym._core.supply cimport deliveries, orders
 from jitgym._core.threefry cimport inlined, threefry
+from jitgym._core.work cimport DOWN, IN_SETUP, PM, RUN, SET_UP, STOP, TIMES_SHIFT, WAITING, work
+
+import numpy as _numpy
 
 from jitgym import fields as _fields
 from jitgym import tables as _tables
@@ -34,463 +42,138 @@ cdef extern from *:
     ctypedef void cloned "JITGYM_CLONES void"
     const int JITGYM_OPENMP
 
-cdef enum:
-    RUN = 0
-    DOWN = 1
-    PM = 2
-    OFF = 0x40000000
-    BIG = 0x40000000
-    CERTAIN = 0x7FFFFFFF
-    COUNTS = 0
-    TRACE = 1
-    SATURATED = 2
-    SMOOTHING_SHIFT = 5
-    SOURCE_SUPPLIERS = 0x100
-    SOURCE_STAGE = 0x200
-
-assert (RUN, DOWN, PM, OFF) == (_fields.RUN, _fields.DOWN, _fields.PM, _fields.OFF)
+assert (RUN, DOWN, PM, STOP, WAITING, OFF) == (
+    _fields.RUN, _fields.DOWN, _fields.PM, _fields.STOP, _fields.WAITING, _fields.OFF
+)
+assert (NO_SETUP, IN_SETUP, SET_UP) == (_fields.NO_SETUP, _fields.IN_SETUP, _fields.SET_UP)
 assert (BIG, COUNTS, TRACE, SATURATED) == (_tables.BIG, _tables.COUNTS, _tables.TRACE, _tables.SATURATED)
-assert SMOOTHING_SHIFT == _tables.SMOOTHING_SHIFT
+assert (SMOOTHING_SHIFT, 1 << TIMES_SHIFT) == (_tables.SMOOTHING_SHIFT, _tables.TIMES)
 
 HAS_OPENMP = bool(JITGYM_OPENMP)
 """Whether the core was built with threads."""
 
 
-# -- the luck of the slot --
-
-cdef inline inlined draw(const Params* p, Block* b) noexcept nogil:
-    """Draw the words that stages and demand use; the rounds stand inside the lane loop, which then vectorises."""
-    cdef int i, c, lane
-    cdef uint32_t[4] x
-    for i in range(p.n_calls):
-        c = p.calls[i]
-        for lane in range(LANES):
-            x[0] = b.slot[lane]
-            x[1] = <uint32_t>c
-            x[2] = 0
-            x[3] = 0
-            threefry(x, b.key_lo[lane], b.key_hi[lane], 0, 0)
-            b.words[4 * c][lane] = <int32_t>(x[0] >> 1)
-            b.words[4 * c + 1][lane] = <int32_t>(x[1] >> 1)
-            b.words[4 * c + 2][lane] = <int32_t>(x[2] >> 1)
-            b.words[4 * c + 3][lane] = <int32_t>(x[3] >> 1)
-
-
-cdef inline inlined draw_suppliers(const Params* p, Block* b) noexcept nogil:
-    """Draw the delivery words of the suppliers after the first, four a call."""
-    cdef int j, part, lane
-    cdef uint32_t[4] x
-    for j in range(1, p.n_suppliers, 4):
-        for lane in range(LANES):
-            x[0] = b.slot[lane]
-            x[1] = <uint32_t>(SOURCE_SUPPLIERS + (j - 1) // 4)
-            x[2] = 0
-            x[3] = 0
-            threefry(x, b.key_lo[lane], b.key_hi[lane], 0, 0)
-            for part in range(4):
-                if j + part < p.n_suppliers:
-                    b.delivery_words[j + part][lane] = <int32_t>(x[part] >> 1)
-
-
-cdef inline inlined draw_stage(const Params* p, Block* b, int i) noexcept nogil:
-    """Draw the rare words of one stage: wear growth and reading error."""
-    cdef int lane
-    cdef uint32_t[4] x
-    for lane in range(LANES):
-        x[0] = b.slot[lane]
-        x[1] = <uint32_t>(SOURCE_STAGE + i)
-        x[2] = 0
-        x[3] = 0
-        threefry(x, b.key_lo[lane], b.key_hi[lane], 0, 0)
-        b.growth_word[lane] = <int32_t>(x[0] >> 1)
-        b.noise_word[lane] = <int32_t>(x[1] >> 1)
-
-
-# -- 0. orders --
-
-cdef inline inlined orders(
-    const Params* p, Block* b, const int32_t* knobs, Py_ssize_t stride, bint first
-) noexcept nogil:
-    """Order from every supplier what its knobs ask for."""
-    cdef int i, j, item, lane
-    cdef int32_t position, asked
-    for j in range(p.n_suppliers):
-        item = p.supplier_item[j]
-        for lane in range(LANES):
-            b.quantity[j][lane] = 0
-        if p.order[j] >= 0 and first:
-            for lane in range(LANES):
-                b.quantity[j][lane] = knobs[p.order[j] * stride + lane]
-        if p.target[j] >= 0:
-            for lane in range(LANES):
-                position = b.stock[item][lane] + b.on_order[j][lane] + b.overdue[j][lane]
-                asked = knobs[p.target[j] * stride + lane] - position
-                b.quantity[j][lane] = asked if asked > b.quantity[j][lane] else b.quantity[j][lane]
-        if p.echelon[j] >= 0:
-            for lane in range(LANES):
-                b.asked[lane] = knobs[p.echelon[j] * stride + lane] + b.backlog[lane]
-            for i in range(p.item_stage[item], p.n_stages):
-                for lane in range(LANES):
-                    b.asked[lane] -= b.queue[i][lane] + b.job[i][lane] + b.store[i][lane]
-            for lane in range(LANES):
-                position = b.stock[item][lane] + b.on_order[j][lane] + b.overdue[j][lane]
-                asked = b.asked[lane] - position
-                b.quantity[j][lane] = asked if asked > b.quantity[j][lane] else b.quantity[j][lane]
-        for lane in range(LANES):
-            b.on_order[j][lane] += b.quantity[j][lane]
-            b.ordered[j][lane] += b.quantity[j][lane]
-            b.orders[j][lane] += b.quantity[j][lane] > 0
-
-
-# -- 1. deliveries --
-
-cdef inline inlined deliveries(const Params* p, Block* b, int32_t* state, uint32_t tick) noexcept nogil:
-    """Deliver what is due, or let it become overdue; late orders do not overtake each other."""
-    cdef int j, item, lane
-    cdef int32_t due, late, u, limit, arrives, delivered
-    cdef int32_t* ring
-    for j in range(p.n_suppliers):
-        item = p.supplier_item[j]
-        if p.lead[j] > 0:
-            ring = state + (p.ring_start[j] + <int>(tick % <uint32_t>p.lead[j])) * LANES
-            for lane in range(LANES):
-                due = ring[lane]
-                ring[lane] = b.quantity[j][lane]
-                b.quantity[j][lane] = due
-        for lane in range(LANES):
-            due = b.quantity[j][lane]
-            late = b.overdue[j][lane]
-            u = b.delivery_words[j][lane] if j > 0 else b.words[1][lane]
-            limit = p.catch_up[j] if late > 0 else p.on_time[j]
-            arrives = 1 if u <= limit else 0
-            delivered = (due + late) * arrives
-            b.on_order[j][lane] -= due
-            b.overdue[j][lane] = due + late - delivered
-            b.stock[item][lane] += delivered
-            b.promised[j][lane] += due
-            b.delivered[j][lane] += delivered
-            b.delivered_on_time[j][lane] += due * arrives
-
-
-# -- 2. work --
-
-cdef inline inlined work(const Params* p, Block* b, int i) noexcept nogil:
-    """One slot of progress of one machine: repair, maintenance or job; then wear and breakdown."""
-    cdef int lane
-    cdef int32_t u, working, last, ends, units, finish = p.job_finish[i]
-    if p.fails[i] or p.pm_level[i] >= 0:
-        work_with_breakdowns(p, b, i)
-    else:
-        for lane in range(LANES):
-            u = b.words[2 * i + 2][lane]
-            working = 1 if b.job[i][lane] > 0 else 0
-            last = 1 if b.left[i][lane] == 1 else 0
-            ends = working * last if u <= finish else 0
-            units = b.job[i][lane] * ends
-            b.left[i][lane] -= working * (1 - last) + ends
-            b.job[i][lane] -= units
-            b.store[i][lane] += units
-            b.finished[i][lane] += units
-
-
-cdef inline inlined work_with_breakdowns(const Params* p, Block* b, int i) noexcept nogil:
-    """The same for a machine that breaks down or is maintained."""
-    cdef int lane
-    cdef int32_t u, mode, running, working, timer, finish, last, active, ends, done, back, units, keep
-    cdef int32_t exposed, breaks
-    cdef int32_t job_finish = p.job_finish[i], repair_finish = p.repair_finish[i], pm_finish = p.pm_finish[i]
-    cdef int32_t repair_keep = p.repair_keep[i], pm_keep = p.pm_keep[i], repair_slots = p.repair_slots[i]
-    cdef int32_t timed = p.timed[i], fails = p.fails[i], top = p.levels[i] - 1, hazard = p.hazard[p.hazard_start[i]]
-    for lane in range(LANES):
-        u = b.words[2 * i + 2][lane]
-        mode = b.mode[i][lane]
-        running = 1 if mode == RUN else 0
-        working = running if b.job[i][lane] > 0 else 0
-        timer = b.left[i][lane] if running else b.off_left[i][lane]
-        finish = job_finish if running else (repair_finish if mode == DOWN else pm_finish)
-        last = 1 if timer == 1 else 0
-        active = 1 - running + working
-        ends = active * last if u <= finish else 0
-        done = ends * running
-        back = ends - done
-        units = b.job[i][lane] * done
-        b.store[i][lane] += units
-        b.finished[i][lane] += units
-        b.job[i][lane] -= units
-        b.left[i][lane] -= working * (1 - last) + done
-        b.off_left[i][lane] -= (1 - running) * (1 - last) + back
-        b.mode[i][lane] = RUN if back else mode
-        b.asked[lane] = working + (running - working) * timed
-        b.idle[lane] = back
-        b.fits[lane] = repair_keep if mode == DOWN else pm_keep
-    if not (repair_keep or pm_keep):
-        for lane in range(LANES):
-            b.wear[i][lane] = 0 if b.idle[lane] else b.wear[i][lane]
-            b.age[i][lane] = 0 if b.idle[lane] else b.age[i][lane]
-    else:
-        for lane in range(LANES):
-            keep = b.fits[lane] if b.idle[lane] else 256
-            b.wear[i][lane] = (b.wear[i][lane] * keep) >> 8
-            b.age[i][lane] = (b.age[i][lane] >> 8) * keep + (((b.age[i][lane] & 255) * keep) >> 8)
-    if fails:
-        if top > 0:
-            wear_out(p, b, i)
-        else:
-            for lane in range(LANES):
-                b.material[i][lane] = hazard
-        for lane in range(LANES):
-            exposed = b.asked[lane]
-            u = b.words[2 * i + 3][lane]
-            breaks = exposed if u <= b.material[i][lane] else 0
-            b.age[i][lane] += exposed
-            b.mode[i][lane] = DOWN if breaks else b.mode[i][lane]
-            b.off_left[i][lane] = repair_slots if breaks else b.off_left[i][lane]
-            b.breakdowns[i][lane] += breaks
-        if top > 0 or p.monitoring[i] == 0:
-            read(p, b, i)
-
-
-cdef inline inlined wear_out(const Params* p, Block* b, int i) noexcept nogil:
-    """Look up the hazard at the wear from before this slot, and let exposed machines wear."""
-    cdef int lane
-    cdef int32_t wear, grows, top = p.levels[i] - 1, growth = p.wear_growth[i]
-    cdef const int32_t* hazard = p.hazard + p.hazard_start[i]
-    if p.noise_size[i] > 0 or growth < CERTAIN:
-        draw_stage(p, b, i)
-    else:
-        for lane in range(LANES):
-            b.growth_word[lane] = 0
-    for lane in range(LANES):
-        b.material[i][lane] = hazard[b.wear[i][lane]]
-    for lane in range(LANES):
-        wear = b.wear[i][lane]
-        grows = b.asked[lane] if wear < top else 0
-        grows = grows if b.growth_word[lane] <= growth else 0
-        b.wear[i][lane] = wear + grows
-
-
-cdef inline inlined read(const Params* p, Block* b, int i) noexcept nogil:
-    """Read the wear as the monitoring shows it: age where there is none, else wear, perhaps with an error."""
-    cdef int k, lane
-    cdef int32_t reading, limit, top = p.levels[i] - 1
-    for lane in range(LANES):
-        b.reading[i][lane] = b.wear[i][lane] if p.monitoring[i] else b.age[i][lane]
-    if p.noise_size[i]:
-        for k in range(p.noise_size[i]):
-            limit = p.noise[p.noise_start[i] + k]
-            for lane in range(LANES):
-                b.reading[i][lane] += b.noise_word[lane] > limit
-        for lane in range(LANES):
-            reading = b.reading[i][lane] - p.noise_radius[i]
-            reading = reading if reading > 0 else 0
-            b.reading[i][lane] = reading if reading < top else top
-
-
-# -- 3. demand --
-
-cdef inline inlined demand(const Params* p, Block* b) noexcept nogil:
-    """Ship what is owed and what is ordered now; a shortage is backlogged up to the limit, the rest lost."""
-    cdef int k, lane, last = p.n_stages - 1
-    cdef int32_t limit, on_hand, backlog, ordered, owed, shipped, short, kept, spare
-    if p.demand_kind == SATURATED:
-        for lane in range(LANES):
-            b.asked[lane] = b.store[last][lane]
-    elif p.demand_kind == TRACE:
-        for lane in range(LANES):
-            b.asked[lane] = p.demand[b.slot[lane] % <uint32_t>p.demand_size]
-    else:
-        for lane in range(LANES):
-            b.asked[lane] = 0
-        for k in range(p.demand_size):
-            limit = p.demand[k]
-            for lane in range(LANES):
-                b.asked[lane] += b.words[0][lane] > limit
-    for lane in range(LANES):
-        ordered = b.asked[lane]
-        on_hand = b.store[last][lane]
-        backlog = b.backlog[lane]
-        owed = backlog + ordered
-        shipped = on_hand if on_hand < owed else owed
-        short = owed - shipped
-        kept = short if short < p.backlog_limit else p.backlog_limit
-        spare = on_hand - backlog
-        spare = spare if spare > 0 else 0
-        b.store[last][lane] = on_hand - shipped
-        b.backlog[lane] = kept
-        b.demand_step[lane] += ordered
-        b.demand_smooth[lane] += (256 * ordered - b.demand_smooth[lane]) >> SMOOTHING_SHIFT
-        b.demand[lane] += ordered
-        b.shipped[lane] += shipped
-        b.on_time[lane] += spare if spare < ordered else ordered
-        b.lost[lane] += short - kept
-
-
-# -- 4. pull, from the last stage to the first --
-
-cdef inline inlined pull(const Params* p, Block* b, const int32_t* knobs, Py_ssize_t stride) noexcept nogil:
-    """Release, load and start maintenance, downstream first: a withdrawal frees a card upstream at once."""
-    cdef int i, lane
-    for lane in range(LANES):
-        b.below[p.n_stages][lane] = 0
-    for i in range(p.n_stages - 1, -1, -1):
-        release(p, b, knobs, stride, i)
-        for lane in range(LANES):
-            b.below[i][lane] = b.below[i + 1][lane] + b.queue[i][lane] + b.job[i][lane] + b.store[i][lane]
-        load(p, b, knobs, stride, i)
-
-
-cdef inline inlined release(
-    const Params* p, Block* b, const int32_t* knobs, Py_ssize_t stride, int i
-) noexcept nogil:
-    """Move units into the queue as far as cards and material allow; note the material that stays behind."""
-    cdef int k, lane, item
-    cdef int32_t here, asked, allowed, material, units
-    for lane in range(LANES):
-        b.asked[lane] = OFF
-        b.material[i][lane] = b.store[i - 1][lane] if i > 0 else BIG
-    if p.kanban[i] >= 0:
-        for lane in range(LANES):
-            here = b.queue[i][lane] + b.job[i][lane] + b.store[i][lane]
-            asked = knobs[p.kanban[i] * stride + lane] - here
-            b.asked[lane] = asked if asked < b.asked[lane] else b.asked[lane]
-    if p.loop[i] >= 0:
-        for lane in range(LANES):
-            here = b.queue[i][lane] + b.job[i][lane] + b.store[i][lane] + b.below[i + 1][lane]
-            asked = knobs[p.loop[i] * stride + lane] - (here - b.below[p.loop_end[i] + 1][lane])
-            b.asked[lane] = asked if asked < b.asked[lane] else b.asked[lane]
-    if p.basestock[i] >= 0:
-        for lane in range(LANES):
-            here = b.queue[i][lane] + b.job[i][lane] + b.store[i][lane] + b.below[i + 1][lane]
-            asked = knobs[p.basestock[i] * stride + lane] - (here - b.backlog[lane])
-            b.asked[lane] = asked if asked < b.asked[lane] else b.asked[lane]
-    for k in range(p.item_start[i], p.item_start[i + 1]):
-        item = p.item_order[k]
-        for lane in range(LANES):
-            material = b.stock[item][lane]
-            b.material[i][lane] = material if material < b.material[i][lane] else b.material[i][lane]
-    if i == 0 and p.item_start[0] == p.item_start[1]:
-        for lane in range(LANES):
-            allowed = p.batch[i] - b.queue[i][lane]  # a saturated source keeps its queue at one job
-            b.asked[lane] = allowed if b.asked[lane] > OFF // 2 else b.asked[lane]
-    for lane in range(LANES):
-        units = b.asked[lane] if b.asked[lane] < b.material[i][lane] else b.material[i][lane]
-        units = units if units > 0 else 0
-        b.asked[lane] = units
-        b.queue[i][lane] += units
-        b.material[i][lane] -= units
-        b.released[i][lane] += units
-    if i > 0:
-        for lane in range(LANES):
-            b.store[i - 1][lane] -= b.asked[lane]
-    for k in range(p.item_start[i], p.item_start[i + 1]):
-        item = p.item_order[k]
-        for lane in range(LANES):
-            b.stock[item][lane] -= b.asked[lane]
-
-
-cdef inline inlined load(
-    const Params* p, Block* b, const int32_t* knobs, Py_ssize_t stride, int i
-) noexcept nogil:
-    """Start maintenance if asked, else a job if there is one and room for it; count the slot by what comes."""
-    cdef int lane
-    cdef int32_t idle, waiting, units, starts, material, held
-    cdef int32_t batch = p.batch[i], room = p.room[i], job_slots = p.job_slots[i], pm_slots = p.pm_slots[i]
-    if p.room[i] < BIG and i + 1 < p.n_stages:
-        for lane in range(LANES):
-            b.asked[lane] = b.store[i][lane] + b.queue[i + 1][lane] + b.job[i + 1][lane]
-    else:
-        for lane in range(LANES):
-            b.asked[lane] = b.store[i][lane] if p.room[i] < BIG else 0
-    if p.pm_level[i] >= 0:
-        for lane in range(LANES):
-            idle = 1 if b.mode[i][lane] == RUN else 0
-            idle = idle if b.job[i][lane] == 0 else 0
-            starts = idle if b.reading[i][lane] >= knobs[p.pm_level[i] * stride + lane] else 0
-            b.mode[i][lane] = PM if starts else b.mode[i][lane]
-            b.off_left[i][lane] = pm_slots if starts else b.off_left[i][lane]
-            b.pms[i][lane] += starts
-    for lane in range(LANES):
-        idle = 1 if b.job[i][lane] == 0 else 0
-        b.idle[lane] = idle if b.mode[i][lane] == RUN else 0
-        waiting = b.queue[i][lane]
-        units = waiting if waiting < batch else batch
-        b.fits[lane] = units if b.asked[lane] <= room - units else 0
-    for lane in range(LANES):
-        waiting = b.queue[i][lane]
-        material = b.material[i][lane]
-        starts = b.idle[lane] if b.fits[lane] > 0 else 0
-        idle = b.idle[lane] - starts
-        held = idle if (waiting if waiting > material else material) > 0 else 0
-        b.blocked[i][lane] += held
-        b.starved[i][lane] += idle - held
-        b.idle[lane] = starts
-    for lane in range(LANES):
-        starts = b.idle[lane]
-        units = b.fits[lane] if starts else 0
-        b.queue[i][lane] -= units
-        b.job[i][lane] += units
-        b.left[i][lane] = job_slots if starts else b.left[i][lane]
-
-
 # -- 5. ledger --
 
-cdef inline inlined tally(const Params* p, Block* b) noexcept nogil:
+cdef inline inlined tally(const Params* p, Block* b, bint rich) noexcept nogil:
     """Count the stocks and states that the slot ends with, and the slots that machines have been off."""
-    cdef int i, k, lane
-    cdef int32_t off
+    cdef int i, k, x, r, lane, n = p.n_products if rich else 1
+    cdef int32_t period = p.n_seasons * p.season_slots
     for lane in range(LANES):
-        b.backlog_slots[lane] += b.backlog[lane]
         b.slot[lane] += 1
-    for i in range(p.n_stages):
+    if rich and period > 1:
         for lane in range(LANES):
-            b.process_slots[i][lane] += b.queue[i][lane] + b.job[i][lane]
-            b.store_slots[i][lane] += b.store[i][lane]
-        if p.fails[i] or p.pm_level[i] >= 0:
-            for lane in range(LANES):
-                off = 1 if b.mode[i][lane] > RUN else 0
-                b.off_slots[i][lane] = (b.off_slots[i][lane] + off) & -off
-                b.down[i][lane] += off
-        if p.pm_level[i] >= 0:
-            for lane in range(LANES):
-                off = 1 if b.mode[i][lane] == PM else 0
-                b.pm[i][lane] += off
-                b.down[i][lane] -= off
+            b.calendar[lane] = b.calendar[lane] + 1 if b.calendar[lane] + 1 < period else 0
+    for r in range(n):
+        for lane in range(LANES):
+            b.backlog_slots[r][lane] += b.backlog[r][lane]
+    for x in range(p.n_stages * n):
+        for lane in range(LANES):
+            b.process_slots[x][lane] += b.queue[x][lane] + b.job[x][lane]
+            b.store_slots[x][lane] += b.store[x][lane]
+    for i in range(p.n_stages):
+        tally_modes(p, b, i, rich)
     for k in range(p.n_items):
         for lane in range(LANES):
             b.item_slots[k][lane] += b.stock[k][lane]
 
 
+cdef inline inlined tally_modes(const Params* p, Block* b, int i, bint rich) noexcept nogil:
+    """Count what a machine is other than starved or blocked; what is left of its slots it is busy."""
+    cdef int lane
+    cdef int32_t off
+    if p.fails[i] or p.pm_level[i] >= 0 or (rich and p.jidoka[i]):
+        for lane in range(LANES):
+            off = 1 if b.mode[i][lane] > RUN else 0
+            b.off_slots[i][lane] = (b.off_slots[i][lane] + off) & -off
+            b.down[i][lane] += off
+    if p.pm_level[i] >= 0:
+        for lane in range(LANES):
+            off = 1 if b.mode[i][lane] == PM else 0
+            b.pm[i][lane] += off
+            b.down[i][lane] -= off
+    if rich and p.jidoka[i]:
+        for lane in range(LANES):
+            off = 1 if b.mode[i][lane] == STOP else 0
+            b.stopped[i][lane] += off
+            b.down[i][lane] -= off
+    if rich and p.counts_crew:
+        for lane in range(LANES):
+            off = 1 if b.mode[i][lane] == WAITING else 0
+            b.waiting[i][lane] += off
+            b.down[i][lane] -= off
+    if rich and p.n_products > 1:
+        for lane in range(LANES):
+            off = 1 if b.mode[i][lane] == RUN else 0
+            b.setup[i][lane] += off if b.setting[i][lane] == IN_SETUP else 0
+
+
 # -- the slots of a block, and the batch --
 
-cdef cloned step_block(
-    const Params* p, int32_t* state, const int32_t* knobs, Py_ssize_t stride, int slots, int64_t* ledger
+cdef inline inlined make_slots(
+    const Params* p, int32_t* state, const int32_t* knobs, Py_ssize_t stride, int slots, int64_t* ledger, bint rich
 ) noexcept nogil:
-    """Make some slots of the 16 lines of a block; ``stride`` is the number of lines of the batch."""
+    """Make some slots of the 16 lines of a block; ``stride`` is the number of lines of the batch.
+
+    ``rich`` is known when this is compiled: without it, all that few lines have is left out.
+    """
     cdef Block b
-    cdef int i, t, done = 0, todo
+    cdef int32_t[PARAMETER_ROWS * LANES] own
+    cdef const int32_t* par = p.parameters
+    cdef int i, t, since, done = 0, todo
     cdef uint32_t tick = <uint32_t>state[p.at.tick * LANES]
-    load_block(p, &b, state)
+    if p.n_varied > 0:
+        own_parameters(p, state, own)
+        par = own
+    load_block(p, &b, state, rich)
     if slots == 0:
-        open_ledger(p, &b)
-        close_ledger(p, &b, 0, ledger, stride, True)
+        open_ledger(p, &b, rich)
+        close_ledger(p, &b, 0, ledger, stride, True, rich)
     while done < slots:
         todo = slots - done if slots - done < CHUNK else CHUNK
-        open_ledger(p, &b)
+        open_ledger(p, &b, rich)
         for t in range(todo):
+            since = done + t
             draw(p, &b)
             if p.n_suppliers > 1:
                 draw_suppliers(p, &b)
-            orders(p, &b, knobs, stride, done + t == 0)
-            deliveries(p, &b, state, tick)
+            if rich and p.n_products > 1:
+                draw_products(p, &b)
+            orders(p, &b, knobs, stride, since, rich)
+            deliveries(p, par, &b, state, knobs, stride, tick, rich)
             for i in range(p.n_stages):
-                work(p, &b, i)
-            demand(p, &b)
-            pull(p, &b, knobs, stride)
-            tally(p, &b)
+                work(p, par, &b, i, rich)
+            demand(p, par, &b, state, tick, rich)
+            pull(p, par, &b, knobs, stride, since, rich)
+            tally(p, &b, rich)
             tick += 1
-        close_ledger(p, &b, todo, ledger, stride, done == 0)
+        close_ledger(p, &b, todo, ledger, stride, done == 0, rich)
         done += todo
-    save_block(p, &b, state, tick)
+    save_block(p, &b, state, tick, rich)
+
+
+cdef cloned step_plain(
+    const Params* p, int32_t* state, const int32_t* knobs, Py_ssize_t stride, int slots, int64_t* ledger
+) noexcept nogil:
+    """Step a block of lines that have none of the rarer features."""
+    make_slots(p, state, knobs, stride, slots, ledger, False)
+
+
+cdef cloned step_rich(
+    const Params* p, int32_t* state, const int32_t* knobs, Py_ssize_t stride, int slots, int64_t* ledger
+) noexcept nogil:
+    """Step a block of any lines."""
+    make_slots(p, state, knobs, stride, slots, ledger, True)
+
+
+cdef void step_block(
+    const Params* p, int32_t* state, const int32_t* knobs, Py_ssize_t stride, int slots, int64_t* ledger
+) noexcept nogil:
+    """Step a block by the kernel that its lines need."""
+    if p.rich:
+        step_rich(p, state, knobs, stride, slots, ledger)
+    else:
+        step_plain(p, state, knobs, stride, slots, ledger)
 
 
 cdef class Stepper:
@@ -504,58 +187,104 @@ cdef class Stepper:
     cdef object _kept  # the arrays that p points into
 
     def __init__(self, tables):
-        cdef const int32_t[::1] values
         self._kept = []
+        most = {
+            "stages": (max(tables.n_stages, tables.n_items, tables.n_suppliers), PLACES),
+            "products": (tables.n_products, PRODUCTS),
+            "stages times products": (tables.n_stages * tables.n_products, UNITS),
+            "parameters": (tables.parameter.size, PARAMETER_ROWS),
+        }
+        for what, (count, limit) in most.items():
+            if count > limit:
+                raise ValueError(f"a line has at most {limit} {what}, got {count}")
+        self.count_places(tables)
+        self.copy_tables(tables)
+        self.p.at = {**_starts(tables.state), **_starts(tables.ledger)}
+        self.p.row = _starts(tables.parameter)
+        self.find_features(tables)
+        self.find_calls(tables)
+
+    cdef count_places(self, tables):
+        """Note how much of everything there is."""
         self.p.n_stages = tables.n_stages
+        self.p.n_products = tables.n_products
         self.p.n_items = tables.n_items
         self.p.n_suppliers = tables.n_suppliers
         self.p.n_state = tables.state.size
-        if max(tables.n_stages, tables.n_items, tables.n_suppliers) > PLACES:
-            raise ValueError(f"a line has at most {PLACES} stages, items and suppliers")
-        self.p.demand_kind = tables.demand_kind
+        self.p.n_parameters = tables.parameter.size
+        self.p.n_varied = len(tables.varied_row)
+        self.p.technicians = tables.technicians
+        self.p.n_regimes = tables.n_regimes
+        self.p.n_seasons = tables.n_seasons
+        self.p.season_slots = tables.season_slots
         self.p.backlog_limit = tables.backlog_limit
-        demand = tables.demand_trace if tables.demand_kind == TRACE else tables.demand_counts
-        self.p.demand_size = len(demand)
-        self.p.demand = self.keep(demand)
+
+    cdef copy_tables(self, tables):
+        """Copy the small tables, and keep the large ones."""
+        self.p.demand_law = self.keep(tables.demand_law)
+        self.p.regime_switch = self.keep(tables.regime_switch)
         self.p.hazard = self.keep(tables.hazard)
         self.p.noise = self.keep(tables.noise)
-        copy(self.p.job_slots, tables.job_slots)
-        copy(self.p.job_finish, tables.job_finish)
+        self.p.defect = self.keep(tables.defect)
+        self.p.law = self.keep(tables.law)
+        self.p.law_start = self.keep(tables.law_start)
+        self.p.law_size = self.keep(tables.law_size)
+        self.p.varied_row = self.keep(tables.varied_row)
+        self.p.parameters = self.keep(_numpy.repeat(tables.parameters, LANES))
+        copy(self.p.follower, tables.follower)
+        copy(self.p.input_start, tables.input_start)
+        copy(self.p.input_order, tables.input_order)
         copy(self.p.batch, tables.batch)
         copy(self.p.room, tables.room)
+        copy(self.p.exhaustive, tables.exhaustive)
+        copy(self.p.has_setup, tables.has_setup)
+        copy(self.p.spoils, tables.spoils)
         copy(self.p.fails, tables.fails)
         copy(self.p.timed, tables.timed)
         copy(self.p.levels, tables.levels)
         copy(self.p.hazard_start, tables.hazard_start)
-        copy(self.p.wear_growth, tables.wear_growth)
-        copy(self.p.repair_slots, tables.repair_slots)
-        copy(self.p.repair_finish, tables.repair_finish)
         copy(self.p.repair_keep, tables.repair_keep)
-        copy(self.p.pm_slots, tables.pm_slots)
-        copy(self.p.pm_finish, tables.pm_finish)
         copy(self.p.pm_keep, tables.pm_keep)
         copy(self.p.monitoring, tables.monitoring)
         copy(self.p.noise_start, tables.noise_start)
         copy(self.p.noise_size, tables.noise_size)
         copy(self.p.noise_radius, tables.noise_radius)
+        copy(self.p.inspects, tables.inspects)
+        copy(self.p.shifts, tables.shifts)
+        copy(self.p.rework, tables.rework)
+        copy(self.p.jidoka, tables.jidoka)
+        copy(self.p.defect_start, tables.defect_start)
         copy(self.p.item_start, tables.item_start)
         copy(self.p.item_order, tables.item_order)
         copy(self.p.item_stage, tables.item_stage)
+        copy(self.p.item_serves, tables.item_serves)
+        copy(self.p.source, tables.source)
         copy(self.p.supplier_item, tables.supplier_item)
+        copy(self.p.supplier_start, tables.supplier_start)
+        copy(self.p.supplier_order, tables.supplier_order)
         copy(self.p.lead, tables.lead)
-        copy(self.p.on_time, tables.on_time)
-        copy(self.p.catch_up, tables.catch_up)
         copy(self.p.ring_start, tables.ring_start)
+        copy(self.p.review, tables.review)
+        copy(self.p.multiple, tables.multiple)
+        copy(self.p.capacity, tables.capacity)
+        copy(self.p.has_outages, tables.has_outages)
+        copy(self.p.demand_kind, tables.demand_kind)
+        copy(self.p.demand_start, tables.demand_start)
+        copy(self.p.demand_size, tables.demand_size)
+        copy(self.p.notice, tables.notice)
+        copy(self.p.advance_start, tables.advance_start)
         copy(self.p.kanban, tables.kanban)
         copy(self.p.loop, tables.loop)
         copy(self.p.loop_end, tables.loop_end)
         copy(self.p.basestock, tables.basestock)
+        copy(self.p.release, tables.release)
+        copy(self.p.credit_top, tables.credit_top)
+        copy(self.p.lot, tables.lot)
         copy(self.p.pm_level, tables.pm_level)
         copy(self.p.target, tables.target)
         copy(self.p.echelon, tables.echelon)
         copy(self.p.order, tables.order)
-        self.find_rows(tables.state, tables.ledger)
-        self.find_calls(tables)
+        copy(self.p.expedite, tables.expedite)
 
     cdef const int32_t* keep(self, array) except? NULL:
         """Return a pointer into an array that lives as long as this object."""
@@ -566,19 +295,54 @@ cdef class Stepper:
         values = array
         return &values[0]
 
-    cdef find_rows(self, state, ledger):
-        """Look up where each field lies."""
-        at = {name: layout.start(name) for layout in (state, ledger) for name in layout}
-        at.pop("pipeline"), at.pop("root_lo"), at.pop("root_hi"), at.pop("episode")
-        self.p.at = at
+    cdef find_features(self, tables):
+        """Note what the line has, and which stages need the long way."""
+        cdef int i
+        has = tables.features
+        n, laws = tables.n_products, tables.law_size
+        self.p.quality = "quality" in has
+        self.p.spoilage = "spoilage" in has
+        self.p.counts_crew = "technicians" in has
+        self.p.outages = "outages" in has
+        self.p.has_credits = "credits" in has
+        self.p.expediting = "expediting" in has
+        self.p.has_notice = "notice" in has
+        varied = set(tables.varied_row.tolist())
+        of = tables.parameter.start
+        chain = tables.follower.tolist() == list(range(1, tables.n_stages + 1))
+        rich = not chain or bool(has - {"variation"}) or n > 1
+        for i in range(tables.n_stages):
+            rows = [of("job_slots") + i * n + r for r in range(n)]
+            rows += [of(name) + i for name in ("setup_slots", "repair_slots", "pm_slots", "stop_slots")]
+            self.p.is_rich[i] = n > 1 or self.p.quality or self.p.counts_crew or any(laws[row] > 0 for row in rows)
+            self.p.varies_hazard[i] = of("hazard") + i in varied
+            growth = of("wear") + i
+            self.p.wears_at_random[i] = tables.parameters[growth] < CERTAIN or growth in varied
+            items = tables.item_order[tables.item_start[i] : tables.item_start[i + 1]].tolist()
+            self.p.shares_items[i] = any(sum(tables.item_serves[k * n : k * n + n].tolist()) > 1 for k in items)
+            rich = rich or self.p.is_rich[i]
+        for j in range(tables.n_suppliers):
+            self.p.sends_defects[j] = tables.parameters[of("defective") + j] >= 0
+        several = len(set(tables.supplier_item.tolist())) < tables.n_suppliers
+        takes = max(tables.review.max(initial=1), tables.multiple.max(initial=1)) > 1 or tables.capacity.min(initial=BIG) < BIG
+        demand = tables.n_regimes > 1 or tables.random_phase > 0 or tables.initial[tables.state.start("phase")] > 0
+        levels = any(of("demand") + r in varied for r in range(n))
+        served = tables.item_serves.min(initial=1) > 0
+        self.p.rich = rich or several or takes or demand or levels or not served or tables.lot.max() >= 0
 
     cdef find_calls(self, tables):
         """List the generator's calls with a word that the line uses: its random durations and breakdowns."""
-        certain = 2**31 - 1
-        used = [tables.demand_kind == COUNTS or (tables.n_suppliers > 0 and min(tables.on_time[0], tables.catch_up[0]) < certain)]
+        row, of, n = tables.parameters, tables.parameter.start, tables.n_products
+        varied = set(tables.varied_row.tolist())
+
+        def is_random(name, place):
+            return row[of(name) + place] < CERTAIN or of(name) + place in varied
+
+        used = [tables.demand_kind[0] == COUNTS or (tables.n_suppliers > 0 and (is_random("on_time", 0) or is_random("catch_up", 0)))]
         for i in range(tables.n_stages):
-            ends = (tables.job_finish[i], tables.repair_finish[i], tables.pm_finish[i])
-            used.append(bool(tables.fails[i]) or min(ends) < certain)
+            durations = [("job_finish", i * n + r) for r in range(n)]
+            durations += [(name, i) for name in ("setup_finish", "repair_finish", "pm_finish", "stop_finish")]
+            used.append(bool(tables.fails[i]) or any(is_random(name, place) for name, place in durations))
         calls = sorted({pair // 2 for pair, is_used in enumerate(used) if is_used})
         self.p.n_calls = len(calls)
         for i, call in enumerate(calls):
@@ -610,10 +374,15 @@ cdef class Stepper:
 
 
 cdef copy(int* target, array):
-    """Copy a table of at most PLACES + 1 integers."""
+    """Copy a table that fits its target."""
     cdef int i
     for i in range(len(array)):
         target[i] = array[i]
+
+
+def _starts(layout):
+    """Return the first column of each field, 0 for those that the line has no use for."""
+    return {name: layout.start(name) for name in layout.known}
 
 
 def threefry4x32(key, counter):
@@ -644,6 +413,24 @@ def episode_keys(const uint64_t[::1] roots, const uint32_t[::1] episodes, uint64
         x[3] = 0
         threefry(x, <uint32_t>roots[n], <uint32_t>(roots[n] >> 32), 0, 0)
         keys[n] = (roots[n] & top) | (((<uint64_t>x[1] << 32) | x[0]) & ~top)
+
+
+def episode_words(const uint64_t[::1] keys, int count):
+    """Return what is drawn for an episode of each line at reset, ``(lines, count)`` words, the episode's seed as key."""
+    cdef Py_ssize_t n, w
+    cdef uint32_t[4] x
+    words = _numpy.empty((keys.shape[0], count), dtype=_numpy.uint32)
+    cdef uint32_t[:, ::1] out = words
+    for n in range(keys.shape[0]):
+        for w in range(count):
+            if w % 4 == 0:
+                x[0] = <uint32_t>(w // 4)
+                x[1] = 0xFFFFFFFE
+                x[2] = 0
+                x[3] = 0
+                threefry(x, <uint32_t>keys[n], <uint32_t>(keys[n] >> 32), 0, 0)
+            out[n, w] = x[w % 4]
+    return words
 
 
 def observe(
