@@ -27,8 +27,8 @@ SOURCE_JOB = 0x300  # + stage: (detection, duration of a job or setup, of what s
 SOURCE_SUPPLIER = 0x400  # + supplier: (outage, defects delivered, defects found, -)
 SOURCE_PRODUCTS = 0x500  # demand of products 1, 2, ...: four a call
 SOURCE_LINE = 0x600  # (regime, -, -, -)
-SOURCE_STORE = 0x10000  # + product at a stage: (defects withdrawn, units spoiled, defects spoiled, -)
-SOURCE_ITEM = 0x20000  # + item and product: (defects withdrawn, -, -, -)
+SOURCE_STORE = 0x10000  # + product at a stage: (defects withdrawn, units spoiled, defects spoiled, defects that meet)
+SOURCE_ITEM = 0x20000  # + item and product: (defects withdrawn, defects that meet, -, -)
 SOURCE_RESET = 0xFFFFFFFE  # with the number of the call as slot: what is drawn at reset
 
 
@@ -470,17 +470,26 @@ class Line:
         s, n = self.s, self.t.n_products
         x = i * n + p
         units = min(cards, self.material(i, p))
-        bad = sum(self.withdraw(y, units) for y in self.inputs(i, p))
+        bad = 0
+        for y in self.inputs(i, p):
+            bad = self.unite(bad, self.withdraw(y, units), units, SOURCE_STORE + y, 3)
         for k in self.items(i, p):
             moved = self.share(s["stock_bad"][k], units, s["stock"][k], SOURCE_ITEM + k * n + p, 0)
             s["stock"][k] -= units
             s["stock_bad"][k] -= moved
-            bad += moved
+            bad = self.unite(bad, moved, units, SOURCE_ITEM + k * n + p, 1)
         s["queue"][x] += units
-        s["queue_bad"][x] += min(bad, units)
+        s["queue_bad"][x] += bad
         if self.t.release[x] >= 0:
             s["credits"][x] -= units
         self.count["released"][x] += units
+
+    def unite(self, bad: int, moved: int, units: int, source: int, place: int) -> int:
+        """Return the units with a defect when defective parts of one more kind, ``moved`` of ``units``, come to them.
+
+        Of these parts a share meets a unit that is defective already.
+        """
+        return bad + (self.share(moved, units - bad, units, source, place) if bad > 0 else moved)
 
     def attend(self, i: int) -> None:
         """Let a technician who is free begin a repair."""

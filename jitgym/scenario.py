@@ -340,7 +340,8 @@ class Scenario(Part):
     @property
     def hash(self) -> str:
         """Twelve hexadecimal digits that change when anything but the description text changes."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"description"}), sort_keys=True)
+        given = self.model_dump(mode="json", exclude={"description"}, exclude_defaults=True)
+        text = json.dumps(given, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:

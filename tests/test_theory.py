@@ -1,19 +1,12 @@
-"""Long simulations against exact and published results, each within four standard errors.
+"""Long simulations against exact and published results, each within four standard errors: see `studies`.
 
-A study runs many independent lines, throws the warm-up away and takes one long-run average from each line, so
-that the standard error needs no assumption about correlation within a line. `agree` insists that the mean is
-within four standard errors of the exact value, and that the standard error is small enough for that to say
-something. Seeds are fixed. The exact values come from `exact_lines` and `exact_inventory`, which know nothing
-of jitgym; `pytest -m theory -rP` prints the comparisons.
+The exact values come from `exact_lines` and `exact_inventory`, which know nothing of jitgym.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import add
+from collections.abc import Mapping
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import pytest
@@ -33,94 +26,12 @@ from exact_lines import (
     worn_machine,
 )
 from scipy import stats
+from studies import agree, agree_all, breaks, decide, job, knob, line, paths, simulate, supplied
 
 from jitgym.fields import OFF
-from jitgym.ledger import Ledger
 from jitgym.simulator import Simulator
 
 pytestmark = pytest.mark.theory
-
-N_LINES = 2000
-Averages = dict[str, np.ndarray]
-
-
-# -- scenarios and studies --
-
-
-def line(stages: Sequence[Mapping], demand: Any, *control: Mapping, **more: Any) -> dict[str, Any]:
-    """A scenario of stages s0, s1, ...; `demand` is a law or a (law, shortage) pair."""
-    law, shortage = demand if isinstance(demand, tuple) else (demand, "backlog")
-    return {
-        "name": "theory",
-        "stages": [{"name": f"s{i}", **stage} for i, stage in enumerate(stages)],
-        "demand": {"law": law, "shortage": shortage},
-        "control": control or [knob("kanban", "off")],
-        **more,
-    }
-
-
-def supplied(lead_time: int, stock: int = 0, **late: float) -> dict[str, Any]:
-    """The part of a scenario that gives stage s0 an item and a supplier."""
-    return {
-        "items": [{"name": "part", "stage": "s0", "initial": stock}],
-        "suppliers": [{"name": "mill", "item": "part", "lead_time": lead_time, **late}],
-    }
-
-
-def knob(kind: str, value: int | str, at: str | None = None) -> dict[str, Any]:
-    """A knob held at `value` by default."""
-    top = 1 if value == "off" else value + 1
-    return {"knob": kind, "at": at, "low": 0, "high": top, "default": value, "off": value == "off"}
-
-
-def job(finish: float, **more: Any) -> dict[str, Any]:
-    """A stage whose job ends in each slot with probability `finish`."""
-    return {"process": {"slots": 1, "finish": finish}, **more}
-
-
-def breaks(fail: float, repair: float, exposure: str = "operation") -> dict[str, Any]:
-    """Geometric failures and repairs."""
-    return {"law": {"geometric": fail}, "exposure": exposure, "repair": {"slots": 1, "finish": repair}}
-
-
-def simulate(scenario: Mapping, slots: int, warm_up: int = 1000, n_lines: int = N_LINES) -> Averages:
-    """Every ledger entry's average per slot, (n_lines, ...), under the knobs' defaults, after a warm-up.
-
-    Every scenario has a seed of its own, so that the comparisons are independent of one another.
-    """
-    sim = Simulator(scenario, n_lines=n_lines, seed=crc32(repr(scenario).encode()))
-    sim.step(sim.default_knobs, slots=warm_up)
-    return per_slot(sim.step(sim.default_knobs, slots=slots))
-
-
-def per_slot(ledger: Ledger) -> Averages:
-    """A ledger's entries divided by the slots that it covers."""
-    return {name: ledger[name] / ledger["slots"][0] for name in ledger}
-
-
-def agree(name: str, sample: np.ndarray, exact: float, relative: float = 0.003) -> None:
-    """Hold the mean of independent long-run averages within four standard errors of the exact value.
-
-    Args:
-        name: what is compared, for the message.
-        sample: (n_lines,) one average from each line.
-        exact: the value it should have.
-        relative: largest standard error allowed, as a share of `exact`.
-    """
-    mean, error = sample.mean(), sample.std(ddof=1) / np.sqrt(len(sample))
-    off = (mean - exact) / error
-    told = f"{name}: exact {exact:.6f}, simulated {mean:.6f} +- {error:.6f} ({off:+.1f} standard errors)"
-    print(told)
-    assert error <= relative * abs(exact), f"too noisy to tell: {told}"
-    assert abs(off) < 4, told
-
-
-def agree_all(averages: Averages, exact: Mapping[str, float], relative: float = 0.003) -> None:
-    """`agree` for several ledger entries, named `entry` or `entry[place]`."""
-    for name, value in exact.items():
-        entry, _, place = name.partition("[")
-        sample = averages[entry][:, int(place[:-1])] if place else averages[entry]
-        agree(name, sample, value, relative)
 
 
 # -- the solvers reproduce published numbers --
@@ -207,16 +118,13 @@ def test_reorder_policy():
     exact = reorder_policy(1, reorder, up_to, mean)
     order = {"knob": "order", "low": 0, "high": 500, "default": 0}
     scenario = line([{"batch": "unlimited", "initial": up_to}], {"poisson": mean}, order, **supplied(0))
-    sim = Simulator(scenario, n_lines=4000, seed=1)
 
-    def slot() -> Ledger:
+    def policy(sim: Simulator) -> np.ndarray:
         units = sum(sim.state(name)[:, 0] for name in ("queue", "job", "store", "stock", "on_order", "overdue"))
         position = units - sim.state("backlog")
-        return sim.step(np.where(position <= reorder, up_to - position, 0)[:, None], slots=1)
+        return np.where(position <= reorder, up_to - position, 0)[:, None]
 
-    for _ in range(100):
-        slot()
-    averages = per_slot(reduce(add, (slot() for _ in range(1000))))
+    averages = decide(scenario, policy, steps=1000)
     expected = {"orders[0]": "orders", "store_slots[0]": "store", "backlog_slots": "backlog"}
     agree_all(averages, {entry: exact[name] for entry, name in expected.items()})
 
@@ -439,16 +347,6 @@ def test_imperfect_repair_and_maintenance(noise):
 
 
 # -- path by path: extended kanban, Little's law --
-
-
-def paths(scenario: Mapping, knobs: Sequence[int], slots: int, n_lines: int = 16) -> tuple[Averages, Averages]:
-    """Ledgers and states slot by slot, each entry (slots, n_lines, ...)."""
-    sim = Simulator(scenario, n_lines=n_lines, seed=3)
-    ledgers, states = [], []
-    for _ in range(slots):
-        ledgers.append(sim.step(knobs, slots=1).as_dict())
-        states.append({name: sim.state(name) for name in ("queue", "job", "store", "mode", "wear", "backlog")})
-    return tuple({name: np.stack([entry[name] for entry in rows]) for name in rows[0]} for rows in (ledgers, states))
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["empty", "full"])

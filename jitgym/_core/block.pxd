@@ -4,7 +4,7 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from jitgym._core.line cimport LANES, Block, Params
+from jitgym._core.line cimport LANES, Block, Params, Scratch
 from jitgym._core.threefry cimport inlined
 
 
@@ -16,13 +16,74 @@ cdef inline inlined save_rows(int32_t* state, int row, const int32_t* rows, int 
     memcpy(state + row * LANES, rows, n * LANES * sizeof(int32_t))
 
 
+# -- what the slots go by --
+
+cdef inline inlined load_knob(int32_t* row, const int32_t* knobs, Py_ssize_t stride, int column) noexcept nogil:
+    if column >= 0:
+        memcpy(row, knobs + column * stride, LANES * sizeof(int32_t))
+
+
+cdef inline inlined load_knobs(
+    const Params* p, Block* b, const int32_t* knobs, Py_ssize_t stride, bint rich
+) noexcept nogil:
+    """Copy the knobs of 16 lines into the working block."""
+    cdef int i, j, x
+    for x in range(p.n_stages * (p.n_products if rich else 1)):
+        load_knob(b.kanban_knob[x], knobs, stride, p.kanban[x])
+        load_knob(b.loop_knob[x], knobs, stride, p.loop[x])
+        load_knob(b.basestock_knob[x], knobs, stride, p.basestock[x])
+    for i in range(p.n_stages):
+        load_knob(b.pm_level_knob[i], knobs, stride, p.pm_level[i])
+    for j in range(p.n_suppliers):
+        load_knob(b.target_knob[j], knobs, stride, p.target[j])
+        load_knob(b.echelon_knob[j], knobs, stride, p.echelon[j])
+        load_knob(b.order_knob[j], knobs, stride, p.order[j])
+    if rich:
+        for x in range(p.n_stages * p.n_products):
+            load_knob(b.release_knob[x], knobs, stride, p.release[x])
+            load_knob(b.lot_knob[x], knobs, stride, p.lot[x])
+        for j in range(p.n_suppliers):
+            load_knob(b.expedite_knob[j], knobs, stride, p.expedite[j])
+
+
+cdef inline inlined load_parameters(const Params* p, Block* b, const int32_t* rows, bint rich) noexcept nogil:
+    """Copy parameters, ``rows`` of 16 lines, into the working block."""
+    cdef int n = p.n_products if rich else 1
+    load_rows(&b.job_slots[0][0], rows, p.row.job_slots, p.n_stages * n)
+    load_rows(&b.job_finish[0][0], rows, p.row.job_finish, p.n_stages * n)
+    load_rows(&b.repair_slots[0][0], rows, p.row.repair_slots, p.n_stages)
+    load_rows(&b.repair_finish[0][0], rows, p.row.repair_finish, p.n_stages)
+    load_rows(&b.pm_slots[0][0], rows, p.row.pm_slots, p.n_stages)
+    load_rows(&b.pm_finish[0][0], rows, p.row.pm_finish, p.n_stages)
+    load_rows(&b.hazard_factor[0][0], rows, p.row.hazard, p.n_stages)
+    load_rows(&b.wear_growth[0][0], rows, p.row.wear, p.n_stages)
+    load_rows(&b.on_time_chance[0][0], rows, p.row.on_time, p.n_suppliers)
+    load_rows(&b.catch_up[0][0], rows, p.row.catch_up, p.n_suppliers)
+    if rich:
+        load_rows(&b.setup_slots[0][0], rows, p.row.setup_slots, p.n_stages)
+        load_rows(&b.setup_finish[0][0], rows, p.row.setup_finish, p.n_stages)
+        load_rows(&b.stop_slots[0][0], rows, p.row.stop_slots, p.n_stages)
+        load_rows(&b.stop_finish[0][0], rows, p.row.stop_finish, p.n_stages)
+        load_rows(&b.shift_chance[0][0], rows, p.row.shift, p.n_stages)
+        load_rows(&b.defect_factor[0][0], rows, p.row.defect, p.n_stages)
+        load_rows(&b.detect[0][0], rows, p.row.detect, p.n_stages)
+        load_rows(&b.spoil_chance[0][0], rows, p.row.spoil, p.n_stages)
+        load_rows(&b.outage_begins[0][0], rows, p.row.fail, p.n_suppliers)
+        load_rows(&b.outage_ends[0][0], rows, p.row.recover, p.n_suppliers)
+        load_rows(&b.defective_chance[0][0], rows, p.row.defective, p.n_suppliers)
+        load_rows(&b.inspect_chance[0][0], rows, p.row.inspect, p.n_suppliers)
+        load_rows(&b.demand_level[0][0], rows, p.row.demand, n)
+
+
 cdef inline inlined own_parameters(const Params* p, const int32_t* state, int32_t* own) noexcept nogil:
-    """Write the parameters of the lines of a block: those of the scenario, and the lines' own in place of some."""
+    """Write the parameters of 16 lines that differ: those of the scenario, and the lines' own in place of some."""
     cdef int v
     memcpy(own, p.parameters, p.n_parameters * LANES * sizeof(int32_t))
     for v in range(p.n_varied):
         memcpy(own + p.varied_row[v] * LANES, state + (p.at.varied + v) * LANES, LANES * sizeof(int32_t))
 
+
+# -- state --
 
 cdef inline inlined load_block(const Params* p, Block* b, const int32_t* state, bint rich) noexcept nogil:
     """Copy the state of 16 lines into the working block."""
@@ -184,65 +245,65 @@ cdef inline inlined open_more(const Params* p, Block* b) noexcept nogil:
         open_rows(&b.expedited[0][0], p.n_suppliers)
 
 
-cdef inline inlined write_rows(
-    int64_t* ledger, Py_ssize_t stride, int start, const int32_t* counts, int n, bint first
-) noexcept nogil:
-    """Write rows of the first chunk of slots, or add those of the others to them, in 64 bits."""
-    cdef int i, lane
-    cdef int64_t* row
-    for i in range(n):
-        row = ledger + (start + i) * stride
-        if first:
-            for lane in range(LANES):
-                row[lane] = counts[i * LANES + lane]
-        else:
-            for lane in range(LANES):
-                row[lane] += counts[i * LANES + lane]
+cdef inline inlined write_row(int64_t* row, const int32_t* counts, bint first) noexcept nogil:
+    """Write a row of the first chunk of slots, or add those of the others to it, in 64 bits."""
+    cdef int lane
+    if first:
+        for lane in range(LANES):
+            row[lane] = counts[lane]
+    else:
+        for lane in range(LANES):
+            row[lane] += counts[lane]
 
 
 cdef inline inlined close_ledger(
-    const Params* p, Block* b, int slots, int64_t* ledger, Py_ssize_t stride, bint first, bint rich
+    const Params* p, Block* b, Scratch* w, int slots, int64_t* ledger, Py_ssize_t stride, bint first, bint rich
 ) noexcept nogil:
     """Write the ledger of a chunk of slots."""
     cdef int i, lane, n = p.n_products if rich else 1
     cdef int units = p.n_stages * n
     for lane in range(LANES):
-        b.asked[lane] = slots
-    write_rows(ledger, stride, p.at.slots, b.asked, 1, first)
+        w.asked[lane] = slots
+    write_row(ledger + p.at.slots * stride, w.asked, first)
     for i in range(p.n_stages):
         for lane in range(LANES):  # a machine that is nothing else is busy
-            b.asked[lane] = slots - b.starved[i][lane] - b.blocked[i][lane] - b.down[i][lane] - b.pm[i][lane]
+            w.asked[lane] = slots - b.starved[i][lane] - b.blocked[i][lane] - b.down[i][lane] - b.pm[i][lane]
         if rich and p.n_products > 1:
             for lane in range(LANES):
-                b.asked[lane] -= b.setup[i][lane]
+                w.asked[lane] -= b.setup[i][lane]
         if rich and p.counts_crew:
             for lane in range(LANES):
-                b.asked[lane] -= b.waiting[i][lane]
+                w.asked[lane] -= b.waiting[i][lane]
         if rich and p.quality:
             for lane in range(LANES):
-                b.asked[lane] -= b.stopped[i][lane]
-        write_rows(ledger, stride, p.at.busy + i, b.asked, 1, first)
-    write_rows(ledger, stride, p.at.demand, &b.demand[0][0], n, first)
-    write_rows(ledger, stride, p.at.shipped, &b.shipped[0][0], n, first)
-    write_rows(ledger, stride, p.at.on_time, &b.on_time[0][0], n, first)
-    write_rows(ledger, stride, p.at.lost, &b.lost[0][0], n, first)
-    write_rows(ledger, stride, p.at.backlog_slots, &b.backlog_slots[0][0], n, first)
-    write_rows(ledger, stride, p.at.released, &b.released[0][0], units, first)
-    write_rows(ledger, stride, p.at.finished, &b.finished[0][0], units, first)
-    write_rows(ledger, stride, p.at.process_slots, &b.process_slots[0][0], units, first)
-    write_rows(ledger, stride, p.at.store_slots, &b.store_slots[0][0], units, first)
-    write_rows(ledger, stride, p.at.starved, &b.starved[0][0], p.n_stages, first)
-    write_rows(ledger, stride, p.at.blocked, &b.blocked[0][0], p.n_stages, first)
-    write_rows(ledger, stride, p.at.down, &b.down[0][0], p.n_stages, first)
-    write_rows(ledger, stride, p.at.pm, &b.pm[0][0], p.n_stages, first)
-    write_rows(ledger, stride, p.at.breakdowns, &b.breakdowns[0][0], p.n_stages, first)
-    write_rows(ledger, stride, p.at.pms, &b.pms[0][0], p.n_stages, first)
-    write_rows(ledger, stride, p.at.item_slots, &b.item_slots[0][0], p.n_items, first)
-    write_rows(ledger, stride, p.at.ordered, &b.ordered[0][0], p.n_suppliers, first)
-    write_rows(ledger, stride, p.at.orders, &b.orders[0][0], p.n_suppliers, first)
-    write_rows(ledger, stride, p.at.promised, &b.promised[0][0], p.n_suppliers, first)
-    write_rows(ledger, stride, p.at.delivered, &b.delivered[0][0], p.n_suppliers, first)
-    write_rows(ledger, stride, p.at.delivered_on_time, &b.delivered_on_time[0][0], p.n_suppliers, first)
+                w.asked[lane] -= b.stopped[i][lane]
+        write_row(ledger + (p.at.busy + i) * stride, w.asked, first)
+    for i in range(n):
+        write_row(ledger + (p.at.demand + i) * stride, b.demand[i], first)
+        write_row(ledger + (p.at.shipped + i) * stride, b.shipped[i], first)
+        write_row(ledger + (p.at.on_time + i) * stride, b.on_time[i], first)
+        write_row(ledger + (p.at.lost + i) * stride, b.lost[i], first)
+        write_row(ledger + (p.at.backlog_slots + i) * stride, b.backlog_slots[i], first)
+    for i in range(units):
+        write_row(ledger + (p.at.released + i) * stride, b.released[i], first)
+        write_row(ledger + (p.at.finished + i) * stride, b.finished[i], first)
+        write_row(ledger + (p.at.process_slots + i) * stride, b.process_slots[i], first)
+        write_row(ledger + (p.at.store_slots + i) * stride, b.store_slots[i], first)
+    for i in range(p.n_stages):
+        write_row(ledger + (p.at.starved + i) * stride, b.starved[i], first)
+        write_row(ledger + (p.at.blocked + i) * stride, b.blocked[i], first)
+        write_row(ledger + (p.at.down + i) * stride, b.down[i], first)
+        write_row(ledger + (p.at.pm + i) * stride, b.pm[i], first)
+        write_row(ledger + (p.at.breakdowns + i) * stride, b.breakdowns[i], first)
+        write_row(ledger + (p.at.pms + i) * stride, b.pms[i], first)
+    for i in range(p.n_items):
+        write_row(ledger + (p.at.item_slots + i) * stride, b.item_slots[i], first)
+    for i in range(p.n_suppliers):
+        write_row(ledger + (p.at.ordered + i) * stride, b.ordered[i], first)
+        write_row(ledger + (p.at.orders + i) * stride, b.orders[i], first)
+        write_row(ledger + (p.at.promised + i) * stride, b.promised[i], first)
+        write_row(ledger + (p.at.delivered + i) * stride, b.delivered[i], first)
+        write_row(ledger + (p.at.delivered_on_time + i) * stride, b.delivered_on_time[i], first)
     if rich:
         close_more(p, b, ledger, stride, first)
 
@@ -251,20 +312,28 @@ cdef inline inlined close_more(
     const Params* p, const Block* b, int64_t* ledger, Py_ssize_t stride, bint first
 ) noexcept nogil:
     """Write what is counted for few lines."""
-    cdef int n = p.n_products, units = p.n_stages * p.n_products
+    cdef int i, n = p.n_products, units = p.n_stages * p.n_products
     if p.quality:
-        write_rows(ledger, stride, p.at.returned, &b.returned[0][0], n, first)
-        write_rows(ledger, stride, p.at.scrapped, &b.scrapped[0][0], units, first)
-        write_rows(ledger, stride, p.at.reworked, &b.reworked[0][0], units, first)
-        write_rows(ledger, stride, p.at.stopped, &b.stopped[0][0], p.n_stages, first)
-        write_rows(ledger, stride, p.at.stops, &b.stops[0][0], p.n_stages, first)
-        write_rows(ledger, stride, p.at.rejected, &b.rejected[0][0], p.n_suppliers, first)
+        for i in range(n):
+            write_row(ledger + (p.at.returned + i) * stride, b.returned[i], first)
+        for i in range(units):
+            write_row(ledger + (p.at.scrapped + i) * stride, b.scrapped[i], first)
+            write_row(ledger + (p.at.reworked + i) * stride, b.reworked[i], first)
+        for i in range(p.n_stages):
+            write_row(ledger + (p.at.stopped + i) * stride, b.stopped[i], first)
+            write_row(ledger + (p.at.stops + i) * stride, b.stops[i], first)
+        for i in range(p.n_suppliers):
+            write_row(ledger + (p.at.rejected + i) * stride, b.rejected[i], first)
     if p.spoilage:
-        write_rows(ledger, stride, p.at.spoiled, &b.spoiled[0][0], units, first)
+        for i in range(units):
+            write_row(ledger + (p.at.spoiled + i) * stride, b.spoiled[i], first)
     if p.counts_crew:
-        write_rows(ledger, stride, p.at.waiting, &b.waiting[0][0], p.n_stages, first)
+        for i in range(p.n_stages):
+            write_row(ledger + (p.at.waiting + i) * stride, b.waiting[i], first)
     if p.n_products > 1:
-        write_rows(ledger, stride, p.at.setup, &b.setup[0][0], p.n_stages, first)
-        write_rows(ledger, stride, p.at.setups, &b.setups[0][0], p.n_stages, first)
+        for i in range(p.n_stages):
+            write_row(ledger + (p.at.setup + i) * stride, b.setup[i], first)
+            write_row(ledger + (p.at.setups + i) * stride, b.setups[i], first)
     if p.expediting:
-        write_rows(ledger, stride, p.at.expedited, &b.expedited[0][0], p.n_suppliers, first)
+        for i in range(p.n_suppliers):
+            write_row(ledger + (p.at.expedited + i) * stride, b.expedited[i], first)

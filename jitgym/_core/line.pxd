@@ -12,7 +12,7 @@ cdef enum:
     STAGE_ROWS = 33
     PRODUCT_ROWS = 9
     UNIT_ROWS = 129
-    WORDS = 68             # two words for each of PLACES + 1 pairs, in calls of four
+    PAIRS = 34             # pairs of words: of demand and delivery, and of each stage, two pairs a call
     PARAMETER_ROWS = 960   # most parameters of one line: 2 for each of UNITS, 14 a stage, 6 a supplier, 1 a product
     CHUNK = 32             # slots counted in 32 bits before the ledger takes them over in 64
 
@@ -42,7 +42,7 @@ cdef struct Params:
     # the line's tables; the names are those of jitgym.tables.Tables
     int n_stages, n_products, n_items, n_suppliers, n_state, n_calls, n_parameters, n_varied
     # what the line has
-    bint rich, quality, spoilage, counts_crew, outages, has_credits, expediting, has_notice
+    bint rich, counts_below, quality, spoilage, counts_crew, outages, has_credits, expediting, has_notice
     int[STAGE_ROWS] follower, input_start, input_order, batch, room, exhaustive, has_setup, spoils
     int[STAGE_ROWS] fails, timed, levels, hazard_start, repair_keep, pm_keep, wears_at_random, varies_hazard
     int[STAGE_ROWS] monitoring, noise_start, noise_size, noise_radius, off_at_times
@@ -56,7 +56,7 @@ cdef struct Params:
     int[STAGE_ROWS] pm_level, target, echelon, order, expedite
     int[PRODUCT_ROWS] demand_kind, demand_start, demand_size, notice, advance_start
     int technicians, n_regimes, n_seasons, season_slots, backlog_limit
-    int[WORDS] calls       # the sources, of those that hold pairs, with a word that the line uses
+    int[PAIRS] calls       # the sources, of those that hold pairs, with a word that the line uses
     const int32_t* demand_law
     const int32_t* regime_switch
     const int32_t* hazard
@@ -79,17 +79,30 @@ cdef struct Block:
     int32_t[UNIT_ROWS][LANES] queue, job, store, queue_bad, job_bad, store_bad, credits
     int32_t[STAGE_ROWS][LANES] left, setting, product, mode, off_left, off_slots, wear, age, reading, shifted
     int32_t[STAGE_ROWS][LANES] stock, stock_bad, on_order, overdue, out
+    # what the slots go by
+    int32_t[UNIT_ROWS][LANES] job_slots, job_finish
+    int32_t[STAGE_ROWS][LANES] setup_slots, setup_finish, repair_slots, repair_finish, pm_slots, pm_finish, stop_slots, stop_finish
+    int32_t[STAGE_ROWS][LANES] hazard_factor, wear_growth, shift_chance, defect_factor, detect, spoil_chance
+    int32_t[STAGE_ROWS][LANES] on_time_chance, catch_up, outage_begins, outage_ends, defective_chance, inspect_chance
+    int32_t[PRODUCT_ROWS][LANES] demand_level
+    int32_t[UNIT_ROWS][LANES] kanban_knob, loop_knob, basestock_knob, release_knob, lot_knob
+    int32_t[STAGE_ROWS][LANES] pm_level_knob, target_knob, echelon_knob, order_knob, expedite_knob
     # the slot at hand
-    int32_t[WORDS][LANES] words
+    int32_t[PAIRS][LANES] first_word, second_word
     int32_t[STAGE_ROWS][LANES] delivery_words
     int32_t[PRODUCT_ROWS][LANES] demand_words
     int32_t[4][LANES] rare, job_words
-    int32_t[LANES] asked, idle, fits, exposed, hazard, done, found, begun, chosen, bad, moved, material, position
     int32_t[STAGE_ROWS][LANES] quantity
-    int32_t[PRODUCT_ROWS][LANES] cards
     int32_t[UNIT_ROWS + PRODUCTS][LANES] below
     # ledger of the chunk at hand
     int32_t[PRODUCT_ROWS][LANES] demand, shipped, on_time, lost, backlog_slots, returned
     int32_t[UNIT_ROWS][LANES] released, finished, scrapped, reworked, spoiled, process_slots, store_slots
     int32_t[STAGE_ROWS][LANES] setup, starved, blocked, down, waiting, pm, stopped, breakdowns, pms, stops, setups
     int32_t[STAGE_ROWS][LANES] item_slots, ordered, orders, promised, delivered, delivered_on_time, rejected, expedited
+
+
+cdef struct Scratch:
+    # what functions note for one another within a slot; apart from the block, or the compiler would have to suspect
+    # that rows of the block with an index known at run time lie here
+    int32_t[LANES] asked, idle, fits, exposed, hazard, done, found, begun, chosen, bad, moved, material, position
+    int32_t[PRODUCT_ROWS][LANES] cards

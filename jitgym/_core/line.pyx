@@ -9,9 +9,11 @@ by a branch outside the lane loop. The phases lie in files of their own: ``suppl
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from jitgym._core.block cimport close_ledger, load_block, open_ledger, own_parameters, save_block
+from jitgym._core.block cimport (
+    close_ledger, load_block, load_knobs, load_parameters, open_ledger, own_parameters, save_block
+)
 from jitgym._core.demand cimport COUNTS, SATURATED, SMOOTHING_SHIFT, TRACE, demand
-from jitgym._core.line cimport CHUNK, LANES, PARAMETER_ROWS, PLACES, PRODUCTS, UNITS, Block, Params
+from jitgym._core.line cimport CHUNK, LANES, PARAMETER_ROWS, PLACES, PRODUCTS, UNITS, Block, Params, Scratch
 from jitgym._core.luck cimport CERTAIN, draw, draw_products, draw_suppliers
 from jitgym._core.pull cimport BIG, NO_SETUP, OFF, pull
 from jitgym._core.supply cimport deliveries, orders
@@ -118,17 +120,20 @@ cdef inline inlined make_slots(
     ``rich`` is known when this is compiled: without it, all that few lines have is left out.
     """
     cdef Block b
+    cdef Scratch w
     cdef int32_t[PARAMETER_ROWS * LANES] own
-    cdef const int32_t* par = p.parameters
     cdef int i, t, since, done = 0, todo
     cdef uint32_t tick = <uint32_t>state[p.at.tick * LANES]
     if p.n_varied > 0:
         own_parameters(p, state, own)
-        par = own
+        load_parameters(p, &b, own, rich)
+    else:
+        load_parameters(p, &b, p.parameters, rich)
+    load_knobs(p, &b, knobs, stride, rich)
     load_block(p, &b, state, rich)
     if slots == 0:
         open_ledger(p, &b, rich)
-        close_ledger(p, &b, 0, ledger, stride, True, rich)
+        close_ledger(p, &b, &w, 0, ledger, stride, True, rich)
     while done < slots:
         todo = slots - done if slots - done < CHUNK else CHUNK
         open_ledger(p, &b, rich)
@@ -139,15 +144,15 @@ cdef inline inlined make_slots(
                 draw_suppliers(p, &b)
             if rich and p.n_products > 1:
                 draw_products(p, &b)
-            orders(p, &b, knobs, stride, since, rich)
-            deliveries(p, par, &b, state, knobs, stride, tick, rich)
+            orders(p, &b, &w, since, rich)
+            deliveries(p, &b, &w, state, tick, rich)
             for i in range(p.n_stages):
-                work(p, par, &b, i, rich)
-            demand(p, par, &b, state, tick, rich)
-            pull(p, par, &b, knobs, stride, since, rich)
+                work(p, &b, &w, i, rich)
+            demand(p, &b, &w, state, tick, rich)
+            pull(p, &b, &w, since, rich)
             tally(p, &b, rich)
             tick += 1
-        close_ledger(p, &b, todo, ledger, stride, done == 0, rich)
+        close_ledger(p, &b, &w, todo, ledger, stride, done == 0, rich)
         done += todo
     save_block(p, &b, state, tick, rich)
 
@@ -300,6 +305,7 @@ cdef class Stepper:
         cdef int i
         has = tables.features
         n, laws = tables.n_products, tables.law_size
+        self.p.counts_below = tables.loop.max() >= 0 or tables.basestock.max() >= 0
         self.p.quality = "quality" in has
         self.p.spoilage = "spoilage" in has
         self.p.counts_crew = "technicians" in has

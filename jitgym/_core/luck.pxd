@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
-from jitgym._core.line cimport LANES, Block, Params
+from jitgym._core.line cimport LANES, Block, Params, Scratch
 from jitgym._core.threefry cimport inlined, threefry
 
 cdef enum:
@@ -36,9 +36,20 @@ cdef inline inlined draw_source(Block* b, uint32_t source, int32_t* a, int32_t* 
 cdef inline inlined draw(const Params* p, Block* b) noexcept nogil:
     """Draw the words that stages and demand use."""
     cdef int i, c
+    cdef int lane
+    cdef uint32_t[4] x
     for i in range(p.n_calls):
-        c = 4 * p.calls[i]
-        draw_source(b, <uint32_t>p.calls[i], b.words[c], b.words[c + 1], b.words[c + 2], b.words[c + 3])
+        c = p.calls[i]
+        for lane in range(LANES):  # as in draw_source, but the compiler must see where the words go
+            x[0] = b.slot[lane]
+            x[1] = <uint32_t>c
+            x[2] = 0
+            x[3] = 0
+            threefry(x, b.key_lo[lane], b.key_hi[lane], 0, 0)
+            b.first_word[2 * c][lane] = <int32_t>(x[0] >> 1)
+            b.second_word[2 * c][lane] = <int32_t>(x[1] >> 1)
+            b.first_word[2 * c + 1][lane] = <int32_t>(x[2] >> 1)
+            b.second_word[2 * c + 1][lane] = <int32_t>(x[3] >> 1)
 
 
 cdef inline inlined draw_suppliers(const Params* p, Block* b) noexcept nogil:
@@ -88,6 +99,15 @@ cdef inline int any_of(const int32_t* values) noexcept nogil:
     return found != 0
 
 
+cdef inline int any_both(const int32_t* one, const int32_t* other) noexcept nogil:
+    """Return whether any lane has both."""
+    cdef int lane
+    cdef int32_t found = 0
+    for lane in range(LANES):
+        found |= one[lane] if other[lane] else 0
+    return found != 0
+
+
 cdef inline inlined share(
     const int32_t* part, const int32_t* taken, const int32_t* whole, const int32_t* word, int32_t* out
 ) noexcept nogil:
@@ -102,7 +122,7 @@ cdef inline inlined share(
     for lane in range(LANES):
         all_units = whole[lane] if whole[lane] > 0 else 1
         units = <double>part[lane] * <double>taken[lane] + <double><int32_t>((<int64_t>word[lane] * all_units) >> 31)
-        out[lane] = <int32_t>(units / <double>all_units) if part[lane] > 0 else 0
+        out[lane] = <int32_t>(units / <double>all_units)
 
 
 cdef inline inlined portion(
@@ -115,19 +135,18 @@ cdef inline inlined portion(
 
 
 cdef inline inlined begin(
-    const Params* p, const int32_t* par, Block* b, int row, const int32_t* word
+    const Params* p, Block* b, Scratch* w, int row, const int32_t* fixed, const int32_t* word
 ) noexcept nogil:
     """Note the counter of a duration that begins: its fixed part, or a draw from its table."""
     cdef int k, lane
     cdef int32_t limit
-    cdef const int32_t* fixed = par + row * LANES
     if p.law_size[row] == 0:
         for lane in range(LANES):
-            b.begun[lane] = fixed[lane]
+            w.begun[lane] = fixed[lane]
     else:
         for lane in range(LANES):
-            b.begun[lane] = 1
+            w.begun[lane] = 1
         for k in range(p.law_size[row]):
             limit = p.law[p.law_start[row] + k]
             for lane in range(LANES):
-                b.begun[lane] += word[lane] > limit
+                w.begun[lane] += word[lane] > limit

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
-from jitgym._core.line cimport LANES, Block, Params
+from jitgym._core.line cimport LANES, Block, Params, Scratch
 from jitgym._core.luck cimport CERTAIN, SOURCE_STAGE, any_of, begin, draw_job, draw_rare
 from jitgym._core.threefry cimport inlined
 
@@ -17,26 +17,25 @@ cdef enum:
     TIMES_SHIFT = 12
 
 
-cdef inline inlined work(const Params* p, const int32_t* par, Block* b, int i, bint rich) noexcept nogil:
+cdef inline inlined work(const Params* p, Block* b, Scratch* w, int i, bint rich) noexcept nogil:
     """One slot of progress of one machine: what goes on in it; then wear and breakdown."""
     if rich and p.is_rich[i]:
-        work_in_full(p, par, b, i)
+        work_in_full(p, b, w, i)
     elif p.fails[i] or p.pm_level[i] >= 0:
-        work_with_breakdowns(p, par, b, i)
+        work_with_breakdowns(p, b, i)
     else:
-        work_on_jobs(p, par, b, i)
+        work_on_jobs(p, b, i)
 
 
-cdef inline inlined work_on_jobs(const Params* p, const int32_t* par, Block* b, int i) noexcept nogil:
+cdef inline inlined work_on_jobs(const Params* p, Block* b, int i) noexcept nogil:
     """One slot of a machine that never stops and makes one product."""
     cdef int lane
     cdef int32_t u, working, last, ends, units
-    cdef const int32_t* finish = par + (p.row.job_finish + i) * LANES
     for lane in range(LANES):
-        u = b.words[2 * i + 2][lane]
+        u = b.first_word[i + 1][lane]
         working = 1 if b.job[i][lane] > 0 else 0
         last = 1 if b.left[i][lane] == 1 else 0
-        ends = working * last if u <= finish[lane] else 0
+        ends = working * last if u <= b.job_finish[i][lane] else 0
         units = b.job[i][lane] * ends
         b.left[i][lane] -= working * (1 - last) + ends
         b.job[i][lane] -= units
@@ -44,72 +43,69 @@ cdef inline inlined work_on_jobs(const Params* p, const int32_t* par, Block* b, 
         b.finished[i][lane] += units
 
 
-cdef inline inlined work_with_breakdowns(const Params* p, const int32_t* par, Block* b, int i) noexcept nogil:
+cdef inline inlined work_with_breakdowns(const Params* p, Block* b, int i) noexcept nogil:
     """The same for a machine that breaks down or is maintained."""
     cdef int lane
-    cdef int32_t u, mode, running, working, timer, finish, last, active, ends, done, back, units
-    cdef int32_t exposed, breaks, hazard = p.hazard[p.hazard_start[i]]
+    cdef int32_t[LANES] exposed, back, keep, risk
+    cdef int32_t u, mode, running, working, timer, finish, last, active, ends, done, units
+    cdef int32_t breaks, hazard = p.hazard[p.hazard_start[i]]
     cdef int32_t repair_keep = p.repair_keep[i], pm_keep = p.pm_keep[i], timed = p.timed[i]
-    cdef const int32_t* job_finish = par + (p.row.job_finish + i) * LANES
-    cdef const int32_t* repair_finish = par + (p.row.repair_finish + i) * LANES
-    cdef const int32_t* pm_finish = par + (p.row.pm_finish + i) * LANES
-    cdef const int32_t* repair_slots = par + (p.row.repair_slots + i) * LANES
     for lane in range(LANES):
-        u = b.words[2 * i + 2][lane]
+        u = b.first_word[i + 1][lane]
         mode = b.mode[i][lane]
         running = 1 if mode == RUN else 0
         working = running if b.job[i][lane] > 0 else 0
         timer = b.left[i][lane] if running else b.off_left[i][lane]
-        finish = job_finish[lane] if running else (repair_finish[lane] if mode == DOWN else pm_finish[lane])
+        finish = b.job_finish[i][lane] if running else (b.repair_finish[i][lane] if mode == DOWN else b.pm_finish[i][lane])
         last = 1 if timer == 1 else 0
         active = 1 - running + working
         ends = active * last if u <= finish else 0
         done = ends * running
-        back = ends - done
+        back[lane] = ends - done
         units = b.job[i][lane] * done
         b.store[i][lane] += units
         b.finished[i][lane] += units
         b.job[i][lane] -= units
         b.left[i][lane] -= working * (1 - last) + done
-        b.off_left[i][lane] -= (1 - running) * (1 - last) + back
-        b.mode[i][lane] = RUN if back else mode
-        b.exposed[lane] = working + (running - working) * timed
-        b.done[lane] = back
-        b.moved[lane] = repair_keep if mode == DOWN else pm_keep
-    keep_wear(p, b, i)
+        b.off_left[i][lane] -= (1 - running) * (1 - last) + back[lane]
+        b.mode[i][lane] = RUN if back[lane] else mode
+        exposed[lane] = working + (running - working) * timed
+        keep[lane] = repair_keep if mode == DOWN else pm_keep
+    keep_wear(p, b, i, back, keep)
     if p.fails[i]:
         if p.levels[i] > 1:
-            wear_out(p, par, b, i)
+            wear_out(p, b, i, exposed, risk)
         else:
             for lane in range(LANES):
-                b.hazard[lane] = hazard
+                risk[lane] = hazard
         if p.varies_hazard[i]:
-            multiply(b.hazard, par + (p.row.hazard + i) * LANES)
+            multiply(risk, b.hazard_factor[i])
         for lane in range(LANES):
-            exposed = b.exposed[lane]
-            u = b.words[2 * i + 3][lane]
-            breaks = exposed if u <= b.hazard[lane] else 0
-            b.age[i][lane] += exposed
+            u = b.second_word[i + 1][lane]
+            breaks = exposed[lane] if u <= risk[lane] else 0
+            b.age[i][lane] += exposed[lane]
             b.mode[i][lane] = DOWN if breaks else b.mode[i][lane]
-            b.off_left[i][lane] = repair_slots[lane] if breaks else b.off_left[i][lane]
+            b.off_left[i][lane] = b.repair_slots[i][lane] if breaks else b.off_left[i][lane]
             b.breakdowns[i][lane] += breaks
         if p.levels[i] > 1 or p.monitoring[i] == 0:
             read(p, b, i)
 
 
-cdef inline inlined keep_wear(const Params* p, Block* b, int i) noexcept nogil:
-    """Keep ``b.moved`` / 256 of wear and age where ``b.done`` says that a repair or a maintenance has ended."""
+cdef inline inlined keep_wear(
+    const Params* p, Block* b, int i, const int32_t* ended, const int32_t* keep
+) noexcept nogil:
+    """Keep ``keep`` / 256 of wear and age where a repair or a maintenance has ended."""
     cdef int lane
-    cdef int32_t keep
+    cdef int32_t part
     if not (p.repair_keep[i] or p.pm_keep[i]):
         for lane in range(LANES):
-            b.wear[i][lane] = 0 if b.done[lane] else b.wear[i][lane]
-            b.age[i][lane] = 0 if b.done[lane] else b.age[i][lane]
+            b.wear[i][lane] = 0 if ended[lane] else b.wear[i][lane]
+            b.age[i][lane] = 0 if ended[lane] else b.age[i][lane]
     else:
         for lane in range(LANES):
-            keep = b.moved[lane] if b.done[lane] else 256
-            b.wear[i][lane] = (b.wear[i][lane] * keep) >> 8
-            b.age[i][lane] = (b.age[i][lane] >> 8) * keep + (((b.age[i][lane] & 255) * keep) >> 8)
+            part = keep[lane] if ended[lane] else 256
+            b.wear[i][lane] = (b.wear[i][lane] * part) >> 8
+            b.age[i][lane] = (b.age[i][lane] >> 8) * part + (((b.age[i][lane] & 255) * part) >> 8)
 
 
 cdef inline inlined multiply(int32_t* threshold, const int32_t* factor) noexcept nogil:
@@ -121,25 +117,26 @@ cdef inline inlined multiply(int32_t* threshold, const int32_t* factor) noexcept
         threshold[lane] = <int32_t>(product if product < CERTAIN else CERTAIN)
 
 
-cdef inline inlined wear_out(const Params* p, const int32_t* par, Block* b, int i) noexcept nogil:
+cdef inline inlined wear_out(
+    const Params* p, Block* b, int i, const int32_t* exposed, int32_t* risk
+) noexcept nogil:
     """Look up the hazard at the wear from before this slot, and let exposed machines wear."""
     cdef int lane
     cdef int32_t wear, grows, top = p.levels[i] - 1
     cdef const int32_t* hazard = p.hazard + p.hazard_start[i]
-    cdef const int32_t* growth = par + (p.row.wear + i) * LANES
     for lane in range(LANES):
-        b.hazard[lane] = hazard[b.wear[i][lane]]
+        risk[lane] = hazard[b.wear[i][lane]]
     if p.noise_size[i] > 0 or p.wears_at_random[i]:
         draw_rare(b, <uint32_t>(SOURCE_STAGE + i))
         for lane in range(LANES):
             wear = b.wear[i][lane]
-            grows = b.exposed[lane] if wear < top else 0
-            grows = grows if b.rare[0][lane] <= growth[lane] else 0
+            grows = exposed[lane] if wear < top else 0
+            grows = grows if b.rare[0][lane] <= b.wear_growth[i][lane] else 0
             b.wear[i][lane] = wear + grows
     else:
         for lane in range(LANES):
             wear = b.wear[i][lane]
-            b.wear[i][lane] = wear + (b.exposed[lane] if wear < top else 0)
+            b.wear[i][lane] = wear + (exposed[lane] if wear < top else 0)
 
 
 cdef inline inlined read(const Params* p, Block* b, int i) noexcept nogil:
@@ -161,177 +158,167 @@ cdef inline inlined read(const Params* p, Block* b, int i) noexcept nogil:
 
 # -- the long way --
 
-cdef inline inlined work_in_full(const Params* p, const int32_t* par, Block* b, int i) noexcept nogil:
+cdef inline inlined work_in_full(const Params* p, Block* b, Scratch* w, int i) noexcept nogil:
     """One slot of any machine."""
     cdef int lane, x, n = p.n_products
     cdef int32_t u, mode, running, setting, working, timer, limit, last, active, ends, back
     cdef int32_t timed = p.timed[i], repair_keep = p.repair_keep[i], pm_keep = p.pm_keep[i]
-    cdef const int32_t* finish
-    cdef const int32_t* setup_finish = par + (p.row.setup_finish + i) * LANES
-    cdef const int32_t* repair_finish = par + (p.row.repair_finish + i) * LANES
-    cdef const int32_t* pm_finish = par + (p.row.pm_finish + i) * LANES
-    cdef const int32_t* stop_finish = par + (p.row.stop_finish + i) * LANES
     for lane in range(LANES):
-        b.asked[lane] = 0          # units in the machine
-        b.material[lane] = -1      # the threshold of their end
+        w.asked[lane] = 0          # units in the machine
+        w.material[lane] = -1      # the threshold of their end
     for x in range(i * n, (i + 1) * n):
-        finish = par + (p.row.job_finish + x) * LANES
         for lane in range(LANES):
-            b.material[lane] = finish[lane] if b.job[x][lane] > 0 else b.material[lane]
-            b.asked[lane] += b.job[x][lane]
+            w.material[lane] = b.job_finish[x][lane] if b.job[x][lane] > 0 else w.material[lane]
+            w.asked[lane] += b.job[x][lane]
     for lane in range(LANES):
         running = 1 if b.mode[i][lane] == RUN else 0
-        working = running if b.asked[lane] > 0 else 0
+        working = running if w.asked[lane] > 0 else 0
         setting = running - working if b.setting[i][lane] == IN_SETUP else 0
-        b.exposed[lane] = working + (running - working) * timed
-        b.done[lane] = working
-        b.found[lane] = setting
-        b.material[lane] = setup_finish[lane] if setting else b.material[lane]
+        w.exposed[lane] = working + (running - working) * timed
+        w.done[lane] = working
+        w.found[lane] = setting
+        w.material[lane] = b.setup_finish[i][lane] if setting else w.material[lane]
     for lane in range(LANES):
         mode = b.mode[i][lane]
-        limit = repair_finish[lane] if mode == DOWN else b.material[lane]
-        limit = pm_finish[lane] if mode == PM else limit
-        limit = stop_finish[lane] if mode == STOP else limit
-        b.material[lane] = limit
+        limit = b.repair_finish[i][lane] if mode == DOWN else w.material[lane]
+        limit = b.pm_finish[i][lane] if mode == PM else limit
+        limit = b.stop_finish[i][lane] if mode == STOP else limit
+        w.material[lane] = limit
         running = 1 if mode == RUN else 0
-        active = b.done[lane] + b.found[lane] if mode == RUN else 1
+        active = w.done[lane] + w.found[lane] if mode == RUN else 1
         active = 0 if mode == WAITING else active
         timer = b.left[i][lane] if running else b.off_left[i][lane]
         last = 1 if timer == 1 else 0
-        b.chosen[lane] = active * last
+        w.chosen[lane] = active * last
         b.left[i][lane] -= active * (1 - last) * running
         b.off_left[i][lane] -= active * (1 - last) * (1 - running)
     for lane in range(LANES):
-        u = b.words[2 * i + 2][lane]
+        u = b.first_word[i + 1][lane]
         mode = b.mode[i][lane]
-        ends = b.chosen[lane] if u <= b.material[lane] else 0
+        ends = w.chosen[lane] if u <= w.material[lane] else 0
         back = ends if mode != RUN else 0
-        b.done[lane] *= ends
-        setting = b.found[lane] * ends
+        w.done[lane] *= ends
+        setting = w.found[lane] * ends
         b.left[i][lane] = 0 if setting else b.left[i][lane]
         b.setting[i][lane] = SET_UP if setting else b.setting[i][lane]
         b.off_left[i][lane] = 0 if back else b.off_left[i][lane]
         b.mode[i][lane] = RUN if back else mode
-        b.moved[lane] = repair_keep if mode == DOWN else pm_keep
-        b.found[lane] = back
-        b.chosen[lane] = back if mode != STOP else 0
-    if any_of(b.done):
-        finish_jobs(p, par, b, i)
-    if any_of(b.found):
+        w.moved[lane] = repair_keep if mode == DOWN else pm_keep
+        w.found[lane] = back
+        w.chosen[lane] = back if mode != STOP else 0
+    if any_of(w.done):
+        finish_jobs(p, b, w, i)
+    if any_of(w.found):
         for lane in range(LANES):
-            b.shifted[i][lane] = 0 if b.found[lane] else b.shifted[i][lane]
-            b.done[lane] = b.chosen[lane]
-        keep_wear(p, b, i)
+            b.shifted[i][lane] = 0 if w.found[lane] else b.shifted[i][lane]
+        keep_wear(p, b, i, w.chosen, w.moved)
     if p.fails[i]:
-        expose(p, par, b, i)
+        expose(p, b, w, i)
         read(p, b, i)
 
 
-cdef inline inlined finish_jobs(const Params* p, const int32_t* par, Block* b, int i) noexcept nogil:
-    """Put the jobs that ``b.done`` marks into the store, but for the defects that self-inspection finds.
+cdef inline inlined finish_jobs(const Params* p, Block* b, Scratch* w, int i) noexcept nogil:
+    """Put the jobs that ``w.done`` marks into the store, but for the defects that self-inspection finds.
 
-    Uses ``b.asked``, ``b.hazard`` and ``b.idle`` as scratch; leaves ``b.found``, ``b.chosen``, ``b.exposed`` alone.
+    Uses ``w.asked``, ``w.hazard`` and ``w.idle`` as scratch; leaves ``w.found``, ``w.chosen``, ``w.exposed`` alone.
     """
     cdef int lane, x, n = p.n_products
     cdef int32_t units, scrapped, again
     for lane in range(LANES):
-        b.idle[lane] = 0           # 1: defects are found
+        w.idle[lane] = 0           # 1: defects are found
     if p.inspects[i]:
-        inspect(p, par, b, i)
-        if p.rework[i] and any_of(b.idle):
+        inspect(p, b, w, i)
+        if p.rework[i] and any_of(w.idle):
             for x in range(i * n, (i + 1) * n):
-                begin(p, par, b, p.row.job_slots + x, b.job_words[1])
+                begin(p, b, w, p.row.job_slots + x, b.job_slots[x], b.job_words[1])
                 for lane in range(LANES):
-                    again = b.idle[lane] if b.job[x][lane] > 0 else 0
-                    b.left[i][lane] = b.begun[lane] if again else b.left[i][lane]
+                    again = w.idle[lane] if b.job[x][lane] > 0 else 0
+                    b.left[i][lane] = w.begun[lane] if again else b.left[i][lane]
                     b.job_bad[x][lane] = 0 if again else b.job_bad[x][lane]
                     b.reworked[x][lane] += b.job[x][lane] if again else 0
             for lane in range(LANES):
-                b.done[lane] -= b.idle[lane]
+                w.done[lane] -= w.idle[lane]
     for x in range(i * n, (i + 1) * n):
         if p.inspects[i]:
             for lane in range(LANES):
-                scrapped = b.job_bad[x][lane] if b.idle[lane] else 0
+                scrapped = b.job_bad[x][lane] if w.idle[lane] else 0
                 b.job[x][lane] -= scrapped
                 b.job_bad[x][lane] -= scrapped
                 b.scrapped[x][lane] += scrapped
         if p.quality:
             for lane in range(LANES):
-                units = b.job_bad[x][lane] if b.done[lane] else 0
+                units = b.job_bad[x][lane] if w.done[lane] else 0
                 b.store_bad[x][lane] += units
                 b.job_bad[x][lane] -= units
         for lane in range(LANES):
-            units = b.job[x][lane] if b.done[lane] else 0
+            units = b.job[x][lane] if w.done[lane] else 0
             b.store[x][lane] += units
             b.finished[x][lane] += units
             b.job[x][lane] -= units
     for lane in range(LANES):
-        b.left[i][lane] = 0 if b.done[lane] else b.left[i][lane]
+        b.left[i][lane] = 0 if w.done[lane] else b.left[i][lane]
 
 
-cdef inline inlined inspect(const Params* p, const int32_t* par, Block* b, int i) noexcept nogil:
-    """Let finished jobs be defective; note in ``b.idle`` where defects are found, and stop the machine there."""
+cdef inline inlined inspect(const Params* p, Block* b, Scratch* w, int i) noexcept nogil:
+    """Let finished jobs be defective; note in ``w.idle`` where defects are found, and stop the machine there."""
     cdef int lane, x, n = p.n_products
     cdef int32_t level, bad, top = p.levels[i]
     cdef const int32_t* defect = p.defect + p.defect_start[i]
-    cdef const int32_t* detect = par + (p.row.detect + i) * LANES
     draw_rare(b, <uint32_t>(SOURCE_STAGE + i))
     for lane in range(LANES):
         level = top if b.shifted[i][lane] else b.wear[i][lane]
-        b.hazard[lane] = defect[level]
-        b.asked[lane] = 0
-    multiply(b.hazard, par + (p.row.defect + i) * LANES)
+        w.hazard[lane] = defect[level]
+        w.asked[lane] = 0
+    multiply(w.hazard, b.defect_factor[i])
     for x in range(i * n, (i + 1) * n):
         for lane in range(LANES):
-            bad = b.done[lane] if b.rare[3][lane] <= b.hazard[lane] else 0
+            bad = w.done[lane] if b.rare[3][lane] <= w.hazard[lane] else 0
             b.job_bad[x][lane] = b.job[x][lane] if bad else b.job_bad[x][lane]
-            b.asked[lane] += b.job_bad[x][lane]
+            w.asked[lane] += b.job_bad[x][lane]
     for lane in range(LANES):
-        b.asked[lane] = b.done[lane] if b.asked[lane] > 0 else 0
-    if any_of(b.asked):
+        w.asked[lane] = w.done[lane] if w.asked[lane] > 0 else 0
+    if any_of(w.asked):
         draw_job(b, i)
         for lane in range(LANES):
-            b.idle[lane] = b.asked[lane] if b.job_words[0][lane] <= detect[lane] else 0
+            w.idle[lane] = w.asked[lane] if b.job_words[0][lane] <= b.detect[i][lane] else 0
         if p.jidoka[i]:
-            begin(p, par, b, p.row.stop_slots + i, b.job_words[2])
+            begin(p, b, w, p.row.stop_slots + i, b.stop_slots[i], b.job_words[2])
             for lane in range(LANES):
-                b.mode[i][lane] = STOP if b.idle[lane] else b.mode[i][lane]
-                b.off_left[i][lane] = b.begun[lane] if b.idle[lane] else b.off_left[i][lane]
-                b.stops[i][lane] += b.idle[lane]
+                b.mode[i][lane] = STOP if w.idle[lane] else b.mode[i][lane]
+                b.off_left[i][lane] = w.begun[lane] if w.idle[lane] else b.off_left[i][lane]
+                b.stops[i][lane] += w.idle[lane]
 
 
-cdef inline inlined expose(const Params* p, const int32_t* par, Block* b, int i) noexcept nogil:
+cdef inline inlined expose(const Params* p, Block* b, Scratch* w, int i) noexcept nogil:
     """Wear exposed machines; they may go out of control, and break down at the wear from before this slot."""
     cdef int lane
     cdef int32_t u, wear, grows, breaks, top = p.levels[i] - 1, mode = WAITING if p.counts_crew else DOWN
     cdef const int32_t* hazard = p.hazard + p.hazard_start[i]
-    cdef const int32_t* growth = par + (p.row.wear + i) * LANES
-    cdef const int32_t* shift = par + (p.row.shift + i) * LANES
-    if p.noise_size[i] > 0 or ((p.wears_at_random[i] or p.shifts[i]) and any_of(b.exposed)):
+    if p.noise_size[i] > 0 or ((p.wears_at_random[i] or p.shifts[i]) and any_of(w.exposed)):
         draw_rare(b, <uint32_t>(SOURCE_STAGE + i))
     for lane in range(LANES):
-        b.hazard[lane] = hazard[b.wear[i][lane]]
-        b.age[i][lane] += b.exposed[lane]
+        w.hazard[lane] = hazard[b.wear[i][lane]]
+        b.age[i][lane] += w.exposed[lane]
     if p.varies_hazard[i]:
-        multiply(b.hazard, par + (p.row.hazard + i) * LANES)
+        multiply(w.hazard, b.hazard_factor[i])
     for lane in range(LANES):
         u = b.rare[0][lane] if p.wears_at_random[i] else 0
         wear = b.wear[i][lane]
-        grows = b.exposed[lane] if wear < top else 0
-        grows = grows if u <= growth[lane] else 0
+        grows = w.exposed[lane] if wear < top else 0
+        grows = grows if u <= b.wear_growth[i][lane] else 0
         b.wear[i][lane] = wear + grows
     if p.shifts[i]:
         for lane in range(LANES):
-            u = b.exposed[lane] if b.rare[2][lane] <= shift[lane] else 0
+            u = w.exposed[lane] if b.rare[2][lane] <= b.shift_chance[i][lane] else 0
             b.shifted[i][lane] = 1 if u else b.shifted[i][lane]
     for lane in range(LANES):
-        b.chosen[lane] = b.exposed[lane] if b.words[2 * i + 3][lane] <= b.hazard[lane] else 0
-    if any_of(b.chosen):
+        w.chosen[lane] = w.exposed[lane] if b.second_word[i + 1][lane] <= w.hazard[lane] else 0
+    if any_of(w.chosen):
         if p.law_size[p.row.repair_slots + i] > 0:
             draw_job(b, i)
-        begin(p, par, b, p.row.repair_slots + i, b.job_words[2])
+        begin(p, b, w, p.row.repair_slots + i, b.repair_slots[i], b.job_words[2])
         for lane in range(LANES):
-            breaks = b.chosen[lane]
+            breaks = w.chosen[lane]
             b.mode[i][lane] = mode if breaks else b.mode[i][lane]
-            b.off_left[i][lane] = b.begun[lane] if breaks else b.off_left[i][lane]
+            b.off_left[i][lane] = w.begun[lane] if breaks else b.off_left[i][lane]
             b.breakdowns[i][lane] += breaks
