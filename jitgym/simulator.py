@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from functools import cached_property
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym import oracle
-from jitgym._core.line import Stepper, episode_keys, episode_words, observe
+from jitgym._core.line import KERNELS, Stepper, episode_keys, episode_words, observe
 from jitgym.errors import InputError
 from jitgym.fields import OFF
 from jitgym.ledger import Ledger
@@ -22,6 +23,14 @@ Places = npt.NDArray[np.intp]
 
 LANES = 16
 _WORDS = ("root_lo", "root_hi", "episode", "key_lo", "key_hi")
+
+
+def kernel() -> str:
+    """Return which of the core's kernels is used: the fastest, or what the environment's ``JITGYM_KERNEL`` names."""
+    name = os.environ.get("JITGYM_KERNEL", "") or KERNELS[0]
+    if name not in KERNELS:
+        raise InputError(f"JITGYM_KERNEL must be of {', '.join(KERNELS)}, got {name!r}")
+    return name
 
 
 class Simulator:
@@ -174,7 +183,7 @@ class Simulator:
         ledger = np.empty((self.tables.ledger.size, self._knobs.shape[1]), dtype=np.int64)
         if self.backend == "core":
             if self._stepper is None:
-                self._stepper = Stepper(self.tables)
+                self._stepper = Stepper(self.tables, kernel())
             self._stepper.advance(self._state, self._knobs, slots, ledger, self.n_threads)
         else:
             oracle.advance(self.tables, self._state, self._knobs, slots, ledger, self.n_lines)

@@ -361,7 +361,7 @@ def _machines(scenario: Scenario) -> dict[str, Any]:
 
 
 def _varies(scenario: Scenario, parameter: str, stage: str) -> bool:
-    return any(v.parameter == parameter and (v.at is None or stage in v.at) for v in scenario.vary)
+    return any(v.parameter == parameter and stage in (v.at or scenario.places_to_vary(parameter)) for v in scenario.vary)
 
 
 def _durations(scenario: Scenario) -> dict[str, list[Duration]]:
@@ -594,6 +594,9 @@ def _slot_limit(scenario: Scenario, knobs: tuple[Knob, ...], demand: dict[str, A
     for kind, size, law in zip(demand["demand_kind"], demand["demand_size"], scenario.laws, strict=True):
         a_slot += 2 * int(max(law.trace) if kind == TRACE and law is not None and law.trace else size)
     a_slot += sum(knob.high for knob in knobs if knob.kind in ("order", "release"))
+    # a stage without a limit may draw on a store as fast as `target` fills it
+    capacity = [BIG if supplier.capacity is None else supplier.capacity for supplier in scenario.suppliers]
+    a_slot += sum(min(knob.high, capacity[knob.place]) for knob in knobs if knob.kind == "target")
     a_slot += sum(s.multiple for s in scenario.suppliers if s.multiple > 1)
     a_slot += sum(
         stage.batch

@@ -4,9 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 HAS_OPENMP: bool
+KERNELS: tuple[str, ...]
 
 class Stepper:
-    def __init__(self, tables: Any) -> None: ...
+    def __init__(self, tables: Any, kernel: str = ...) -> None: ...
     def advance(
         self,
         state: npt.NDArray[np.int32],

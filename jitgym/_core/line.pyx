@@ -27,11 +27,19 @@ from jitgym import tables as _tables
 
 cdef extern from *:
     """
-    #if defined(JITGYM_DEBUG) || !defined(__x86_64__) || !defined(__GNUC__) || defined(__clang__) || !defined(__GLIBC__) \
-        || defined(__AVX2__)
-    #define JITGYM_CLONES
+    #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 \
+        && !defined(JITGYM_DEBUG) && !defined(JITGYM_NATIVE)
+    #define JITGYM_LEVELS 1
+    #define JITGYM_AVX2 __attribute__((target("arch=x86-64-v3")))
+    #define JITGYM_AVX512 __attribute__((target("arch=x86-64-v4")))
+    static int jitgym_has_avx2(void) { __builtin_cpu_init(); return __builtin_cpu_supports("x86-64-v3"); }
+    static int jitgym_has_avx512(void) { __builtin_cpu_init(); return __builtin_cpu_supports("x86-64-v4"); }
     #else
-    #define JITGYM_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+    #define JITGYM_LEVELS 0
+    #define JITGYM_AVX2
+    #define JITGYM_AVX512
+    static int jitgym_has_avx2(void) { return 0; }
+    static int jitgym_has_avx512(void) { return 0; }
     #endif
     #ifdef _OPENMP
     #include <omp.h>
@@ -40,9 +48,13 @@ cdef extern from *:
     #define JITGYM_OPENMP 0
     #endif
     """
-    # a function of this type is compiled once for each level of x86-64; the loader picks one
-    ctypedef void cloned "JITGYM_CLONES void"
+    # functions of these types are compiled for a level of x86-64, with all that is inlined into them
+    ctypedef void avx2 "JITGYM_AVX2 void"
+    ctypedef void avx512 "JITGYM_AVX512 void"
+    const int JITGYM_LEVELS
     const int JITGYM_OPENMP
+    int has_avx2 "jitgym_has_avx2"()
+    int has_avx512 "jitgym_has_avx512"()
 
 assert (RUN, DOWN, PM, STOP, WAITING, OFF) == (
     _fields.RUN, _fields.DOWN, _fields.PM, _fields.STOP, _fields.WAITING, _fields.OFF
@@ -53,6 +65,8 @@ assert (SMOOTHING_SHIFT, 1 << TIMES_SHIFT) == (_tables.SMOOTHING_SHIFT, _tables.
 
 HAS_OPENMP = bool(JITGYM_OPENMP)
 """Whether the core was built with threads."""
+KERNELS = tuple(name for name, runs in (("avx512", has_avx512()), ("avx2", has_avx2()), ("baseline", True)) if runs)
+"""What the core was compiled for and this processor can run, the fastest first."""
 
 
 # -- 5. ledger --
@@ -157,28 +171,60 @@ cdef inline inlined make_slots(
     save_block(p, &b, state, tick, rich)
 
 
-cdef cloned step_plain(
+# One kernel for lines that have none of the rarer features and one for all lines, each for every level of x86-64.
+
+ctypedef void (*Kernel)(const Params*, int32_t*, const int32_t*, Py_ssize_t, int, int64_t*) noexcept nogil
+
+
+cdef void plain_baseline(
     const Params* p, int32_t* state, const int32_t* knobs, Py_ssize_t stride, int slots, int64_t* ledger
 ) noexcept nogil:
-    """Step a block of lines that have none of the rarer features."""
     make_slots(p, state, knobs, stride, slots, ledger, False)
 
 
-cdef cloned step_rich(
+cdef void rich_baseline(
     const Params* p, int32_t* state, const int32_t* knobs, Py_ssize_t stride, int slots, int64_t* ledger
 ) noexcept nogil:
-    """Step a block of any lines."""
     make_slots(p, state, knobs, stride, slots, ledger, True)
 
 
-cdef void step_block(
+cdef avx2 plain_avx2(
     const Params* p, int32_t* state, const int32_t* knobs, Py_ssize_t stride, int slots, int64_t* ledger
 ) noexcept nogil:
-    """Step a block by the kernel that its lines need."""
-    if p.rich:
-        step_rich(p, state, knobs, stride, slots, ledger)
-    else:
-        step_plain(p, state, knobs, stride, slots, ledger)
+    if JITGYM_LEVELS:
+        make_slots(p, state, knobs, stride, slots, ledger, False)
+
+
+cdef avx2 rich_avx2(
+    const Params* p, int32_t* state, const int32_t* knobs, Py_ssize_t stride, int slots, int64_t* ledger
+) noexcept nogil:
+    if JITGYM_LEVELS:
+        make_slots(p, state, knobs, stride, slots, ledger, True)
+
+
+cdef avx512 plain_avx512(
+    const Params* p, int32_t* state, const int32_t* knobs, Py_ssize_t stride, int slots, int64_t* ledger
+) noexcept nogil:
+    if JITGYM_LEVELS:
+        make_slots(p, state, knobs, stride, slots, ledger, False)
+
+
+cdef avx512 rich_avx512(
+    const Params* p, int32_t* state, const int32_t* knobs, Py_ssize_t stride, int slots, int64_t* ledger
+) noexcept nogil:
+    if JITGYM_LEVELS:
+        make_slots(p, state, knobs, stride, slots, ledger, True)
+
+
+cdef Kernel kernel_of(name, bint rich) except NULL:
+    """Return a kernel by the name of its level, as in KERNELS."""
+    if name not in KERNELS:
+        raise ValueError(f"kernel must be of {', '.join(KERNELS)}, got {name!r}")
+    if name == "avx512":
+        return rich_avx512 if rich else plain_avx512
+    if name == "avx2":
+        return rich_avx2 if rich else plain_avx2
+    return rich_baseline if rich else plain_baseline
 
 
 cdef class Stepper:
@@ -186,12 +232,14 @@ cdef class Stepper:
 
     Args:
         tables: a ``jitgym.tables.Tables``.
+        kernel: one of ``KERNELS``.
     """
 
     cdef Params p
+    cdef Kernel step_block
     cdef object _kept  # the arrays that p points into
 
-    def __init__(self, tables):
+    def __init__(self, tables, kernel=KERNELS[0]):
         self._kept = []
         most = {
             "stages": (max(tables.n_stages, tables.n_items, tables.n_suppliers), PLACES),
@@ -208,6 +256,7 @@ cdef class Stepper:
         self.p.row = _starts(tables.parameter)
         self.find_features(tables)
         self.find_calls(tables)
+        self.step_block = kernel_of(kernel, self.p.rich)
 
     cdef count_places(self, tables):
         """Note how much of everything there is."""
@@ -368,15 +417,16 @@ cdef class Stepper:
         """
         cdef Py_ssize_t block, blocks = state.shape[0], stride = knobs.shape[1]
         cdef const Params* p = &self.p
+        cdef Kernel step_block = self.step_block
         if state.shape[1] != p.n_state or state.shape[2] != LANES or stride < LANES * blocks or ledger.shape[1] != stride:
             raise ValueError("state, knobs and ledger must be of one batch of this line")
         if n_threads <= 1:
             with nogil:
                 for block in range(blocks):
-                    step_block(p, &state[block, 0, 0], &knobs[0, 16 * block], stride, slots, &ledger[0, 16 * block])
+                    step_block(p, &state[block, 0, 0], &knobs[0, LANES * block], stride, slots, &ledger[0, LANES * block])
         else:
             for block in prange(blocks, nogil=True, num_threads=n_threads, schedule="static"):
-                step_block(p, &state[block, 0, 0], &knobs[0, 16 * block], stride, slots, &ledger[0, 16 * block])
+                step_block(p, &state[block, 0, 0], &knobs[0, LANES * block], stride, slots, &ledger[0, LANES * block])
 
 
 cdef copy(int* target, array):
