@@ -18,10 +18,11 @@ class PullLineEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
     """A production line under pull control.
 
     ## Description
-    A serial line makes one product from purchased items. Demand is random, suppliers deliver late, machines wear
-    and break down. Every step (``slots_per_step`` slots) the agent sets the line's knobs: cards of each stage or
-    loop, base stock, order-up-to levels, and the wear at which an idle machine is maintained. A classic rule keeps
-    one knob vector; an agent changes it with what it sees. The dynamics are stated in ``docs/dynamics.md``.
+    A line, or a tree of feeder lines, makes one or more products from purchased items. Demand is random, suppliers
+    deliver late or not at all, machines wear, break down, change over and make defects. Every step
+    (``slots_per_step`` slots) the agent sets the line's knobs: cards of each stage or loop, base stock, releases and
+    lots, order-up-to levels, orders, expediting, and the wear at which an idle machine is maintained. A classic rule
+    keeps one knob vector; an agent changes it with what it sees. The dynamics are stated in ``docs/dynamics.md``.
 
     ## Action space
     ``MultiDiscrete``: for every knob of the scenario's ``control`` a choice from low to high, and one more for

@@ -112,20 +112,20 @@ def kanban(scenario: Scenario, knobs: Columns) -> tuple[list[Number], str]:
     Source: Sugimori et al., "Toyota production system and kanban system", Int. J. Production Research 15(6), 1977;
     the start is Monden's card formula, K = demand x lead time of the stage x (1 + safety).
     """
-    cards = [textbook_cards(scenario, stage) for stage in scenario.stages]
-    return [_number(c, k, cards[k.place]) for c, k in knobs if k.kind == "kanban"], "Sugimori et al. 1977"
+    numbers = [_number(c, k, textbook_cards(scenario, k.place, k.product)) for c, k in knobs if k.kind == "kanban"]
+    return numbers, "Sugimori et al. 1977"
 
 
 def conwip(scenario: Scenario, knobs: Columns) -> tuple[list[Number], str]:
-    """CONWIP: W cards around the whole line; a unit shipped lets one in at the first stage.
+    """CONWIP: W cards around the whole line; a unit shipped lets one in at the first stage (in a tree, at every first).
 
     Source: Spearman, Woodruff & Hopp, "CONWIP: a pull alternative to kanban", Int. J. Production Research 28(5),
     1990; the start is the kanban rule's cards added up.
     """
-    last = len(scenario.stages) - 1
-    cards = sum(textbook_cards(scenario, stage) for stage in scenario.stages)
-    loops = [(c, k) for c, k in knobs if k.kind == "loop" and k.place == 0 and k.end == last]
-    return [_number(c, k, cards) for c, k in loops], "Spearman, Woodruff & Hopp 1990"
+    last, fed = len(scenario.stages) - 1, scenario.followers
+    loops = [(c, k) for c, k in knobs if k.kind == "loop" and k.place not in fed and k.end == last]
+    numbers = [_number(c, k, _cards_to_the_end(scenario, k)) for c, k in loops]
+    return numbers, "Spearman, Woodruff & Hopp 1990"
 
 
 def basestock(scenario: Scenario, knobs: Columns) -> tuple[list[Number], str]:
@@ -135,8 +135,7 @@ def basestock(scenario: Scenario, knobs: Columns) -> tuple[list[Number], str]:
     Buzacott & Shanthikumar, Stochastic Models of Manufacturing Systems, 1993, ch. 4. In a line that only buys, it
     is the ``echelon`` order-up-to level (Zipkin 2008).
     """
-    cards = [textbook_cards(scenario, stage) for stage in scenario.stages]
-    stages = [_number(c, k, sum(cards[k.place :])) for c, k in knobs if k.kind == "basestock"]
+    stages = [_number(c, k, _cards_to_the_end(scenario, k)) for c, k in knobs if k.kind == "basestock"]
     return stages, "Clark & Scarf 1960"
 
 
@@ -245,23 +244,37 @@ def _idle(knob: Knob) -> int:
     """Return the setting that leaves a knob out of the control: off, or what comes nearest."""
     if knob.off:
         return OFF
-    if knob.kind in RELEASE:
+    if knob.kind in (*RELEASE, "release"):
         return knob.high
-    return knob.low if knob.kind == "order" else knob.default
+    return knob.low if knob.kind in ("order", "lot", "expedite") else knob.default
 
 
-def textbook_cards(scenario: Scenario, stage: Stage) -> int:
+def textbook_cards(scenario: Scenario, place: int, product: int = 0) -> int:
     """Return Toyota's number of cards, demand x lead time x (1 + safety), at least 1.
 
-    The lead time of a stage is its job's mean length stretched by breakdowns, and one slot of waiting.
+    The lead time of a stage is its job's mean length stretched by breakdowns, its setup, and one slot of waiting; where
+    products share the machine, so is the time of the others' jobs.
     """
-    demand = build_tables(scenario).mean_demand or 1.0
-    return max(1, math.ceil(demand * (_stretched(stage) + 1) * (1 + SAFETY)))
+    stage = scenario.stages[place]
+    demand = build_tables(scenario).mean_demands[product] or 1.0
+    setup = stage.setup.mean if stage.setup is not None and scenario.n_products > 1 else 0.0
+    lead = scenario.n_products * (_stretched(stage, _job(scenario, stage, product)) + setup) + 1
+    return max(1, math.ceil(demand * lead * (1 + SAFETY)))
 
 
-def _stretched(stage: Stage) -> float:
+def _cards_to_the_end(scenario: Scenario, knob: Knob) -> int:
+    """Return the textbook cards of a product from a stage to the last."""
+    return sum(textbook_cards(scenario, place, knob.product) for place in scenario.path(knob.place))
+
+
+def _job(scenario: Scenario, stage: Stage, product: int) -> float:
+    """Return the mean length of a product's job."""
+    own = scenario.products[product].process if scenario.products else {}
+    return own.get(stage.name, stage.process).mean
+
+
+def _stretched(stage: Stage, job: float) -> float:
     """Return the mean slots a job takes, repairs included (wear taken at its first level that can fail)."""
-    job = stage.process.mean
     failure = stage.failure
     if failure is None:
         return job
@@ -277,12 +290,22 @@ def _stretched(stage: Stage) -> float:
 def textbook_target(scenario: Scenario, knob: Knob) -> int:
     """Return the order-up-to level: mean demand over lead time and review, plus 1.65 standard deviations.
 
-    The normal approximation of the newsvendor level at 95 % service (Silver, Pyke & Thomas 2017); demand is
-    taken as Poisson, lateness stretches the lead time. An echelon level covers the line's own lead time too.
+    The normal approximation of the newsvendor level at 95 % service (Silver, Pyke & Thomas 2017); demand is that of the
+    products that the item serves, taken as Poisson, lateness and outages stretch the lead time. An echelon level covers
+    the line's own lead time too.
     """
     supplier = scenario.suppliers[knob.place]
-    demand = build_tables(scenario).mean_demand or 1.0
-    lead = supplier.lead_time + 1 + (1 - supplier.on_time) * Duration(slots=1, finish=supplier.catch_up or 1e-3).mean
+    item = next(item for item in scenario.items if item.name == supplier.item)
+    means = build_tables(scenario).mean_demands
+    names = scenario.product_names or ("",)
+    served = [mean for mean, name in zip(means, names, strict=True) if item.products is None or name in item.products]
+    demand = sum(served) or 1.0
+    lead: float = supplier.lead_time + supplier.review
+    lead += (1 - supplier.on_time) * Duration(slots=1, finish=supplier.catch_up or 1e-3).mean
+    if supplier.outage is not None:  # met with the long-run share of outages, half way through one
+        mean = 1 / supplier.outage.recover
+        lead += supplier.outage.fail * mean / (1 + supplier.outage.fail * mean) * mean
     if knob.kind == "echelon":
-        lead += sum(_stretched(stage) for stage in scenario.stages)
+        path = scenario.path(scenario.stage_names.index(item.stage))
+        lead += sum(_stretched(scenario.stages[i], scenario.stages[i].process.mean) for i in path)
     return math.ceil(demand * lead + 1.65 * math.sqrt(demand * lead))

@@ -139,7 +139,7 @@ class Scenario(Part):
         for p, law in enumerate(laws):
             where = f"products[{p}].law" if self.products and self.products[p].law is not None else "demand.law"
             if law is None:
-                whose = f" or for {self.products[p].name!r}" if self.products else ""
+                whose = f", or a law of {self.products[p].name!r}" if self.products else ""
                 yield f"demand.law must be given{whose}, got none"
                 continue
             rates = self.rates(p)

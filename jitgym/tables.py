@@ -361,7 +361,8 @@ def _machines(scenario: Scenario) -> dict[str, Any]:
 
 
 def _varies(scenario: Scenario, parameter: str, stage: str) -> bool:
-    return any(v.parameter == parameter and stage in (v.at or scenario.places_to_vary(parameter)) for v in scenario.vary)
+    places = scenario.places_to_vary(parameter)
+    return any(vary.parameter == parameter and stage in (vary.at or places) for vary in scenario.vary)
 
 
 def _durations(scenario: Scenario) -> dict[str, list[Duration]]:
