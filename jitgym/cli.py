@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from typer.core import TyperGroup
 
 from jitgym import __version__
+from jitgym.benchmark import BUDGET, QUICK_BUDGET, benchmark_report, run_benchmark
 from jitgym.compare import (
     FULL,
     QUICK,
@@ -255,6 +256,27 @@ def scenarios() -> None:
 def show(scenario: ScenarioArgument) -> None:
     """Show a line: its stages, suppliers, prices, knobs, and what an agent observes."""
     Console(markup=False, highlight=False).print(scenario_report(load_scenario(scenario)))
+
+
+@app.command()
+def bench(
+    scenario: ScenarioArgument = "four_stage",
+    threads: Annotated[int, typer.Option(help="Threads to measure beside one.")] = 2,
+    quick: Annotated[bool, typer.Option("--quick", help="Try it out: too short to be a measurement.")] = False,
+) -> None:
+    """Measure how fast lines are stepped here: by batch size, threads and kernel.
+
+    [bold]JITGYM_KERNEL[/] in the environment names the core's kernel, here as everywhere; without it the fastest is used.
+    """
+    described = load_scenario(scenario)
+    threads = at_least(1, "threads", threads)
+    with progress_board() as report:
+        budget = QUICK_BUDGET if quick else BUDGET
+        measured = run_benchmark(described, threads, budget, lambda share, word: report("bench", share, word))
+    console = Console(markup=False, highlight=False)
+    console.print(benchmark_report(measured))
+    if quick:
+        console.print("\nA quick run measures nothing: it shows that the command works.")
 
 
 def at_least(least: int, name: str, value: int) -> int:

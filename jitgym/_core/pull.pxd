@@ -193,38 +193,50 @@ cdef inline inlined release_product(const Params* p, Block* b, Scratch* w, int i
     """Release one product as far as ``w.cards`` and material allow; a unit with a defective part is defective."""
     cdef int k, item, y, lane, n = p.n_products
     cdef int x = i * n + r
-    cdef int32_t units
-    material(p, b, i, r, w.material, True)
+    cdef int32_t[LANES] units
+    material(p, b, i, r, units, True)
     for lane in range(LANES):
-        units = w.cards[r][lane] if w.cards[r][lane] < w.material[lane] else w.material[lane]
-        w.moved[lane] = units
-        b.queue[x][lane] += units
-        b.released[x][lane] += units
-        w.asked[lane] = 0
+        units[lane] = w.cards[r][lane] if w.cards[r][lane] < units[lane] else units[lane]
+        b.queue[x][lane] += units[lane]
+        b.released[x][lane] += units[lane]
+    if p.quality:
+        for lane in range(LANES):
+            w.moved[lane] = units[lane]
+        release_defects(p, b, w, i, r)
     for k in range(p.input_start[i], p.input_start[i + 1]):
         y = p.input_order[k] * n + r
-        if p.quality:
-            withdraw_bad(b, w, y)
-            unite(b, w, <uint32_t>(SOURCE_STORE + y), 3, k == p.input_start[i])
         for lane in range(LANES):
-            b.store[y][lane] -= w.moved[lane]
+            b.store[y][lane] -= units[lane]
     for k in range(p.item_start[i], p.item_start[i + 1]):
         item = p.item_order[k]
         if p.item_serves[item * n + r]:
-            if p.quality and any_both(b.stock_bad[item], w.moved):
-                draw_rare(b, <uint32_t>(SOURCE_ITEM + item * n + r))
-                share(b.stock_bad[item], w.moved, b.stock[item], b.rare[0], w.bad)
-                for lane in range(LANES):
-                    b.stock_bad[item][lane] -= w.bad[lane]
-                unite(b, w, <uint32_t>(SOURCE_ITEM + item * n + r), 1, False)
             for lane in range(LANES):
-                b.stock[item][lane] -= w.moved[lane]
-    if p.quality:
-        for lane in range(LANES):
-            b.queue_bad[x][lane] += w.asked[lane]
+                b.stock[item][lane] -= units[lane]
     if p.release[x] >= 0:
         for lane in range(LANES):
-            b.credits[x][lane] -= w.moved[lane]
+            b.credits[x][lane] -= units[lane]
+
+
+cdef inline inlined release_defects(const Params* p, Block* b, Scratch* w, int i, int r) noexcept nogil:
+    """Let the defective among ``w.moved`` units that are about to be released go along, from stores and items."""
+    cdef int k, item, y, lane, n = p.n_products
+    cdef int x = i * n + r
+    for lane in range(LANES):
+        w.asked[lane] = 0
+    for k in range(p.input_start[i], p.input_start[i + 1]):
+        y = p.input_order[k] * n + r
+        withdraw_bad(b, w, y)
+        unite(b, w, <uint32_t>(SOURCE_STORE + y), 3, k == p.input_start[i])
+    for k in range(p.item_start[i], p.item_start[i + 1]):
+        item = p.item_order[k]
+        if p.item_serves[item * n + r] and any_both(b.stock_bad[item], w.moved):
+            draw_rare(b, <uint32_t>(SOURCE_ITEM + item * n + r))
+            share(b.stock_bad[item], w.moved, b.stock[item], b.rare[0], w.bad)
+            for lane in range(LANES):
+                b.stock_bad[item][lane] -= w.bad[lane]
+            unite(b, w, <uint32_t>(SOURCE_ITEM + item * n + r), 1, False)
+    for lane in range(LANES):
+        b.queue_bad[x][lane] += w.asked[lane]
 
 
 cdef inline inlined unite(Block* b, Scratch* w, uint32_t source, int place, bint first) noexcept nogil:

@@ -161,57 +161,57 @@ cdef inline inlined read(const Params* p, Block* b, int i) noexcept nogil:
 cdef inline inlined work_in_full(const Params* p, Block* b, Scratch* w, int i) noexcept nogil:
     """One slot of any machine."""
     cdef int lane, x, n = p.n_products
-    cdef int32_t u, mode, running, setting, working, timer, limit, last, active, ends, back
+    cdef int32_t[LANES] units, finish, setting, ends, renewed, keep
+    cdef int32_t u, mode, running, working, timer, limit, last, active, back
     cdef int32_t timed = p.timed[i], repair_keep = p.repair_keep[i], pm_keep = p.pm_keep[i]
     for lane in range(LANES):
-        w.asked[lane] = 0          # units in the machine
-        w.material[lane] = -1      # the threshold of their end
+        units[lane] = 0           # in the machine
+        finish[lane] = -1      # the threshold of their end
     for x in range(i * n, (i + 1) * n):
         for lane in range(LANES):
-            w.material[lane] = b.job_finish[x][lane] if b.job[x][lane] > 0 else w.material[lane]
-            w.asked[lane] += b.job[x][lane]
+            finish[lane] = b.job_finish[x][lane] if b.job[x][lane] > 0 else finish[lane]
+            units[lane] += b.job[x][lane]
     for lane in range(LANES):
         running = 1 if b.mode[i][lane] == RUN else 0
-        working = running if w.asked[lane] > 0 else 0
-        setting = running - working if b.setting[i][lane] == IN_SETUP else 0
+        working = running if units[lane] > 0 else 0
+        setting[lane] = running - working if b.setting[i][lane] == IN_SETUP else 0
         w.exposed[lane] = working + (running - working) * timed
         w.done[lane] = working
-        w.found[lane] = setting
-        w.material[lane] = b.setup_finish[i][lane] if setting else w.material[lane]
+        finish[lane] = b.setup_finish[i][lane] if setting[lane] else finish[lane]
     for lane in range(LANES):
         mode = b.mode[i][lane]
-        limit = b.repair_finish[i][lane] if mode == DOWN else w.material[lane]
+        limit = b.repair_finish[i][lane] if mode == DOWN else finish[lane]
         limit = b.pm_finish[i][lane] if mode == PM else limit
         limit = b.stop_finish[i][lane] if mode == STOP else limit
-        w.material[lane] = limit
+        finish[lane] = limit
         running = 1 if mode == RUN else 0
-        active = w.done[lane] + w.found[lane] if mode == RUN else 1
+        active = w.done[lane] + setting[lane] if mode == RUN else 1
         active = 0 if mode == WAITING else active
         timer = b.left[i][lane] if running else b.off_left[i][lane]
         last = 1 if timer == 1 else 0
-        w.chosen[lane] = active * last
+        ends[lane] = active * last
         b.left[i][lane] -= active * (1 - last) * running
         b.off_left[i][lane] -= active * (1 - last) * (1 - running)
     for lane in range(LANES):
         u = b.first_word[i + 1][lane]
         mode = b.mode[i][lane]
-        ends = w.chosen[lane] if u <= w.material[lane] else 0
-        back = ends if mode != RUN else 0
-        w.done[lane] *= ends
-        setting = w.found[lane] * ends
-        b.left[i][lane] = 0 if setting else b.left[i][lane]
-        b.setting[i][lane] = SET_UP if setting else b.setting[i][lane]
+        ends[lane] = ends[lane] if u <= finish[lane] else 0
+        back = ends[lane] if mode != RUN else 0
+        w.done[lane] *= ends[lane]
+        setting[lane] *= ends[lane]
+        b.left[i][lane] = 0 if setting[lane] else b.left[i][lane]
+        b.setting[i][lane] = SET_UP if setting[lane] else b.setting[i][lane]
         b.off_left[i][lane] = 0 if back else b.off_left[i][lane]
         b.mode[i][lane] = RUN if back else mode
-        w.moved[lane] = repair_keep if mode == DOWN else pm_keep
+        keep[lane] = repair_keep if mode == DOWN else pm_keep
         w.found[lane] = back
-        w.chosen[lane] = back if mode != STOP else 0
+        renewed[lane] = back if mode != STOP else 0
     if any_of(w.done):
         finish_jobs(p, b, w, i)
     if any_of(w.found):
         for lane in range(LANES):
             b.shifted[i][lane] = 0 if w.found[lane] else b.shifted[i][lane]
-        keep_wear(p, b, i, w.chosen, w.moved)
+        keep_wear(p, b, i, renewed, keep)
     if p.fails[i]:
         expose(p, b, w, i)
         read(p, b, i)
