@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from jitgym.simulator import Simulator
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "configs" / "README.md"]
@@ -21,6 +24,13 @@ def blocks(page: Path, language: str) -> list[str]:
 def test_the_tables_of_fields_are_up_to_date() -> None:
     done = subprocess.run([sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("text", blocks(ROOT / "configs" / "README.md", "yaml"))
+def test_scenarios_of_the_guide_run(text: str) -> None:
+    simulator = Simulator(yaml.safe_load(text), 16)
+    ledger = simulator.step(simulator.default_knobs, 500)
+    assert (ledger.total("shipped") > 0).all()
 
 
 @pytest.mark.parametrize("code", blocks(ROOT / "README.md", "python"))
