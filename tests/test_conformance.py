@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from laws import check_material, check_promises
+from laws_of_machines import check_machines
+from slots import Slot, state_of, watch
 from strategies import Act, Story, random_knobs, scenarios, seeds, stories
 
-from jitgym.fields import DOWN, OFF, PM, RUN
-from jitgym.ledger import Ledger
+from jitgym.fields import OFF
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.simulator import Simulator
 
@@ -20,7 +23,8 @@ from jitgym.simulator import Simulator
 
 def rows(simulator: Simulator) -> np.ndarray:
     """Return the whole state, one row a line."""
-    return np.column_stack([simulator.state(name) for name in simulator.tables.state])
+    state = [simulator.state(name) for name in simulator.tables.state]
+    return np.column_stack([values.reshape(simulator.n_lines, -1) for values in state])
 
 
 def assert_same(names: tuple[str, ...], core: np.ndarray, oracle: np.ndarray, when: str) -> None:
@@ -84,164 +88,51 @@ def test_core_is_the_oracle(description: dict[str, Any], story: Story):
 # -- laws of the line, from state and ledger alone --
 
 
-class Slot:
-    """State before and after one slot, and what the slot was counted to; shape (n_lines, places) or (n_lines, 1)."""
-
-    def __init__(self, simulator: Simulator, knobs: np.ndarray) -> None:
-        self.names = list(simulator.tables.state)
-        self.before = self._state(simulator)
-        self.ledger: Ledger = simulator.step(knobs, slots=1)
-        self.after = self._state(simulator)
-
-    def _state(self, simulator: Simulator) -> dict[str, np.ndarray]:
-        state = {name: simulator.state(name) for name in self.names}
-        return {name: values if values.ndim == 2 else values[:, None] for name, values in state.items()}
-
-    def change(self, *fields: str) -> np.ndarray:
-        """Return by how much the sum of some fields changed."""
-        return sum(self.after[field] - self.before[field] for field in fields)
+@given(scenarios(), seeds, st.integers(0, 2**32))
+def test_laws_hold_after_every_slot(description: dict[str, Any], seed: int, luck: int):
+    simulator, rng = Simulator(description, n_lines=16, seed=seed), np.random.default_rng(luck)
+    path = []
+    for slot in watch(simulator, changing_knobs(simulator, 40, rng)):
+        path.append(slot)
+        check_material(slot)
+        check_machines(slot)
+        check_promises(path)
 
 
-def check_balances(scenario: Scenario, slot: Slot) -> None:
-    """Nothing is made or lost: units, items, orders and customers."""
-    ledger = slot.ledger
-    withdrawn = np.column_stack([ledger["released"][:, 1:], ledger["shipped"]])
-    assert (slot.change("queue", "job") == ledger["released"] - ledger["finished"]).all()
-    assert (slot.change("store") == ledger["finished"] - withdrawn).all()
-    assert (slot.change("backlog")[:, 0] == ledger["demand"] - ledger["shipped"] - ledger["lost"]).all()
-    for s, supplier in enumerate(scenario.suppliers):
-        k = scenario.item_names.index(supplier.item)
-        used = ledger["released"][:, scenario.stage_names.index(scenario.items[k].stage)]
-        assert (slot.change("stock")[:, k] == ledger["delivered"][:, s] - used).all()
-        start = sum(other.lead_time for other in scenario.suppliers[:s])
-        promised = slot.after["pipeline"][:, start : start + supplier.lead_time]
-        assert (promised.sum(axis=1) == slot.after["on_order"][:, s]).all()
-    assert (slot.change("on_order") == ledger["ordered"] - ledger["promised"]).all()
-    assert (slot.change("overdue") == ledger["promised"] - ledger["delivered"]).all()
-    assert (ledger["delivered_on_time"] <= np.minimum(ledger["promised"], ledger["delivered"])).all()
-    for name in set(slot.after) - {"tick", "root_lo", "root_hi", "key_lo", "key_hi"}:
-        assert (slot.after[name] >= 0).all(), name
-    assert (ledger.array >= 0).all()
-
-
-def check_customers(scenario: Scenario, slot: Slot) -> None:
-    """All that can be shipped is, the oldest orders first; orders are turned away beyond the limit only."""
-    ledger, after = slot.ledger, slot.after
-    store, backlog = after["store"][:, -1], after["backlog"][:, 0]
-    on_hand = slot.before["store"][:, -1] + ledger["finished"][:, -1]
-    spare = np.maximum(on_hand - slot.before["backlog"][:, 0], 0)
-    assert ((store == 0) | ((backlog == 0) & (ledger["lost"] == 0))).all()
-    assert (ledger["on_time"] == np.minimum(spare, ledger["demand"])).all()
-    assert (after["demand_step"][:, 0] == ledger["demand"]).all()
-    shortage = scenario.demand.shortage
-    limit = {"backlog": OFF, "lost": 0}[shortage] if isinstance(shortage, str) else shortage.limit
-    assert (backlog <= limit).all()
-    assert ((ledger["lost"] == 0) | (backlog == limit)).all()
-
-
-def check_counts(slot: Slot) -> None:
-    """The ledger counts what the slot ends with, and every slot of a machine once."""
-    ledger, after = slot.ledger, slot.after
-    assert (ledger["slots"] == 1).all()
-    assert (ledger["process_slots"] == after["queue"] + after["job"]).all()
-    assert (ledger["store_slots"] == after["store"]).all()
-    assert (ledger["item_slots"] == after["stock"]).all()
-    assert (ledger["backlog_slots"] == after["backlog"][:, 0]).all()
-    assert (ledger["busy"] == ((after["mode"] == RUN) & (after["job"] > 0))).all()
-    assert (ledger["down"] == (after["mode"] == DOWN)).all()
-    assert (ledger["pm"] == (after["mode"] == PM)).all()
-    assert (sum(ledger[name] for name in ("busy", "starved", "blocked", "down", "pm")) == 1).all()
-    assert (ledger["pms"] <= ledger["pm"]).all()
-    assert (ledger["breakdowns"] <= ledger["down"]).all()
-    assert (ledger["orders"] == (ledger["ordered"] > 0)).all()
-    assert ((after["left"] > 0) == (after["job"] > 0)).all()
-    assert ((after["off_left"] > 0) == (after["mode"] != RUN)).all()
-    assert ((after["off_slots"] > 0) == (after["mode"] != RUN)).all()
-
-
-def free_cards(simulator: Simulator, slot: Slot, knobs: np.ndarray) -> np.ndarray:
-    """Return by how much each stage stays below the tightest of its limits at the end of the slot."""
-    n_lines, n_stages = slot.after["queue"].shape
-    local = slot.after["queue"] + slot.after["job"] + slot.after["store"]
-    free = np.full((n_lines, n_stages), OFF, dtype=np.int64)
-    for column, knob in enumerate(simulator.knobs):
-        if knob.kind == "kanban":
-            held = local[:, knob.place]
-        elif knob.kind == "loop":
-            held = local[:, knob.place : knob.end + 1].sum(axis=1)
-        elif knob.kind == "basestock":
-            held = local[:, knob.place :].sum(axis=1) - slot.after["backlog"][:, 0]
-        else:
-            continue
-        off = knobs[:, column] == OFF
-        free[:, knob.place] = np.minimum(free[:, knob.place], np.where(off, OFF, knobs[:, column] - held))
-    return free
-
-
-def material_left(scenario: Scenario, slot: Slot) -> np.ndarray:
-    """Return what each stage could still draw on at the end of the slot; OFF where material is unlimited."""
-    left = np.full(slot.after["queue"].shape, OFF)
-    left[:, 1:] = slot.after["store"][:, :-1]
-    for k, item in enumerate(scenario.items):
-        i = scenario.stage_names.index(item.stage)
-        left[:, i] = np.minimum(left[:, i], slot.after["stock"][:, k])
-    return left
-
-
-def check_pull(simulator: Simulator, slot: Slot, knobs: np.ndarray) -> None:
-    """No release passes a limit, and none is missed: cards or material run out."""
-    free, left = free_cards(simulator, slot, knobs), material_left(simulator.scenario, slot)
-    unlimited = left == OFF
-    assert (free[slot.ledger["released"] > 0] >= 0).all()
-    assert ((free <= 0) | (left == 0))[~unlimited].all()
-    # unlimited material: up to the limit, or to one job where there is no limit
-    assert ((free <= 0) | (free == OFF))[unlimited].all()
-    assert ((free < OFF) | (slot.after["queue"] + slot.after["job"] > 0))[unlimited].all()
-
-
-def check_machines(simulator: Simulator, slot: Slot, knobs: np.ndarray) -> None:
-    """A job is loaded only if its output has room; a machine that could load one, or is due for PM, is not idle."""
-    scenario, after, ledger = simulator.scenario, slot.after, slot.ledger
-    level = np.full(after["mode"].shape, OFF)
-    for column, knob in enumerate(simulator.knobs):
-        if knob.kind == "pm_level":
-            level[:, knob.place] = knobs[:, column]
-    loaded = (after["job"] > 0) & ((slot.before["job"] == 0) | (ledger["finished"] > 0))
-    idle = (after["job"] == 0) & (after["mode"] == RUN)
-    held = (after["queue"] > 0) | (material_left(scenario, slot) > 0)
-    assert (ledger["blocked"] == (idle & held)).all()
-    assert (ledger["pms"] <= (after["reading"] >= level)).all()
-    assert not (idle & (after["reading"] >= level)).any()
-    for i, stage in enumerate(scenario.stages):
-        batch = OFF if stage.batch == "unlimited" else stage.batch
-        ahead = after["store"][:, i].copy()
-        if i + 1 < len(scenario.stages):
-            ahead += after["queue"][:, i + 1] + after["job"][:, i + 1]
-        units = np.minimum(after["queue"][:, i], batch)
-        assert (after["job"][:, i] <= batch).all()
-        if stage.room is None:
-            assert not (idle[:, i] & (units > 0)).any()
-        else:
-            assert (ahead + after["job"][:, i])[loaded[:, i]].max(initial=0) <= stage.room
-            assert not (idle[:, i] & (units > 0) & (ahead + units <= stage.room)).any()
-        if stage.failure is None:
-            assert (after["mode"][:, i] != DOWN).all()
+def changing_knobs(simulator: Simulator, slots: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield the knobs of every slot: now and then new ones."""
+    for slot in range(slots):
+        if slot == 0 or rng.random() < 0.3:
+            knobs = random_knobs(simulator.knobs, simulator.n_lines, rng)
+        yield knobs
 
 
 @given(scenarios(), seeds, st.integers(0, 2**32))
-def test_laws_hold_after_every_slot(description: dict[str, Any], seed: int, luck: int):
-    scenario, rng = load_scenario(description), np.random.default_rng(luck)
-    simulator = Simulator(scenario, n_lines=16, seed=seed)
-    knobs = random_knobs(simulator.knobs, 16, rng)
-    for _ in range(40):
-        if rng.random() < 0.3:
-            knobs = random_knobs(simulator.knobs, 16, rng)
-        slot = Slot(simulator, knobs)
-        check_balances(scenario, slot)
-        check_customers(scenario, slot)
-        check_counts(slot)
-        check_pull(simulator, slot, knobs)
-        check_machines(simulator, slot, knobs)
+def test_a_step_grants_and_orders_once(description: dict[str, Any], seed: int, luck: int):
+    """Credits are granted in a step's first slot; a quantity is ordered in its first review slot, if it has one."""
+    simulator, rng = Simulator(description, n_lines=16, seed=seed), np.random.default_rng(luck)
+    n_products, slots = simulator.scenario.n_products, simulator.scenario.slots_per_step
+    one_knob = [k for k in simulator.knobs if k.kind == "order" and only_knob(simulator, k.place)]
+    for first in range(0, 5 * slots, slots):
+        knobs, before = random_knobs(simulator.knobs, 16, rng), state_of(simulator)
+        ledger = simulator.step(knobs)
+        released = ledger["released"].reshape(16, -1, n_products)
+        for column, knob in enumerate(simulator.knobs):
+            if knob.kind == "release":
+                place = (slice(None), knob.place, knob.product)
+                assert (released[place] <= np.minimum(before["credits"][place] + knobs[:, column], knob.high)).all()
+            elif knob in one_knob:
+                supplier = simulator.scenario.suppliers[knob.place]
+                soon = -first % supplier.review < slots
+                lots = -(-knobs[:, column] // supplier.multiple) * supplier.multiple
+                quantity = np.minimum(lots, OFF if supplier.capacity is None else supplier.capacity)
+                assert (ledger["ordered"][:, knob.place] == (quantity if soon else 0)).all()
+
+
+def only_knob(simulator: Simulator, supplier: int) -> bool:
+    """Whether one knob alone says what is ordered from a supplier."""
+    kinds = ("order", "target", "echelon")
+    return sum(knob.place == supplier and knob.kind in kinds for knob in simulator.knobs) == 1
 
 
 # -- the same luck whatever is done --
@@ -249,21 +140,33 @@ def test_laws_hold_after_every_slot(description: dict[str, Any], seed: int, luck
 
 @given(scenarios(), seeds, st.integers(0, 2**32))
 def test_knobs_change_no_luck(description: dict[str, Any], seed: int, luck: int):
-    """Demand, and breakdowns that depend on time only, are the same under other knobs."""
+    """Demand, outages, and breakdowns that depend on time only, are the same under other knobs."""
     scenario, rng = load_scenario(description), np.random.default_rng(luck)
     one, other = (Simulator(scenario, n_lines=16, seed=seed) for _ in range(2))
-    maintained = {knob.place for knob in one.knobs if knob.kind == "pm_level"}
-    timed = [
-        i
-        for i, stage in enumerate(scenario.stages)
-        if stage.failure is not None and stage.failure.exposure == "time" and i not in maintained
-    ]
+    timed, asked = fail_by_time_only(one), [p for p, law in enumerate(scenario.laws) if not law.saturated]
     for _ in range(40):
-        ledgers = [simulator.step(random_knobs(one.knobs, 16, rng), slots=1) for simulator in (one, other)]
-        if not scenario.demand.law.saturated:
-            assert (ledgers[0]["demand"] == ledgers[1]["demand"]).all()
-        for field in ("mode", "off_left", "wear", "age", "reading"):
-            assert (one.state(field)[:, timed] == other.state(field)[:, timed]).all(), field
+        knobs = [random_knobs(one.knobs, 16, rng) for _ in range(2)]
+        slots = [Slot(line, state_of(line), values) for line, values in zip((one, other), knobs, strict=True)]
+        for field in ("regime", "calendar", "phase", "varied", "out"):
+            assert (slots[0].after[field] == slots[1].after[field]).all(), field
+        for values in ([slot.count["demand"] for slot in slots], [slot.due for slot in slots]):
+            assert (values[0][:, asked] == values[1][:, asked]).all()
+        for field in ("mode", "off_left", "wear", "age", "reading", "shifted"):
+            assert (slots[0].after[field][:, timed] == slots[1].after[field][:, timed]).all(), field
+
+
+def fail_by_time_only(simulator: Simulator) -> list[int]:
+    """Return the stages whose machine no knob can start, stop or keep waiting."""
+    maintained = {knob.place for knob in simulator.knobs if knob.kind == "pm_level"}
+    return [
+        i
+        for i, stage in enumerate(simulator.scenario.stages)
+        if stage.failure is not None
+        and stage.failure.exposure == "time"
+        and i not in maintained
+        and simulator.scenario.technicians is None
+        and (stage.quality is None or stage.quality.jidoka is None)
+    ]
 
 
 # -- the largest counts --
@@ -296,6 +199,71 @@ HUGE = {
         "suppliers": [{"name": "s", "item": "x", "lead_time": 40, "on_time": 0.5}],
         "demand": {"law": {"bernoulli": 0.5}},
         "control": [{"knob": "order", "high": 1_000_000, "default": 1_000_000}],
+    },
+    "all ordered in lots": {
+        "stages": [{"name": "a", "batch": "unlimited"}],
+        "items": [{"name": "x", "stage": "a"}],
+        "suppliers": [
+            {"name": "s", "item": "x", "lead_time": 3, "multiple": 1_000_000, "defective": 0.3, "inspect": 0.5},
+            {"name": "t", "item": "x", "lead_time": 0, "outage": {"fail": 0.5, "recover": 0.5}},
+        ],
+        "demand": {"law": {"bernoulli": 0.5}},
+        "control": [
+            {"knob": "order", "at": "s", "high": 1, "default": 1},
+            {"knob": "order", "at": "t", "high": 1_000_000, "default": 1_000_000},
+            {"knob": "expedite", "at": "t", "high": 1, "default": 1},
+        ],
+    },
+    "all drawn at once": {
+        "stages": [{"name": "a", "batch": "unlimited", "process": 30}],
+        "items": [{"name": "x", "stage": "a", "initial": 1_000_000}],
+        "suppliers": [{"name": "s", "item": "x", "lead_time": 0}],
+        "demand": {"law": {"trace": [0]}},
+        "control": [{"knob": "target", "high": 1_000_000, "default": 1_000_000}],
+    },
+    "all granted": {
+        "products": ["p", "q"],
+        "stages": [{"name": "a", "process": 1_000_000, "initial": 1_000_000}],
+        "demand": {"law": {"trace": [0]}},
+        "control": [{"knob": "release", "high": 1_000_000, "default": 1_000_000}],
+    },
+    "all spoiled or found bad": {
+        "stages": [
+            {**SOURCE, "initial": 1_000_000, "spoil": 0.3, "quality": {"defect": 0.5, "detect": 0.5}},
+            {
+                "name": "b",
+                "batch": "unlimited",
+                "process": 2,
+                "quality": {"defect": 0.5, "detect": 0.9, "rework": True},
+            },
+            {"name": "c", "batch": "unlimited", "spoil": 0.0001, "initial": 1_000_000},
+        ],
+        "demand": {"law": {"trace": [10_000]}},
+        "control": [{"knob": "kanban", "at": "a", "high": 1, "default": "off", "off": True}],
+    },
+    "all returned": {
+        "stages": [{"name": "a", "process": 2, "batch": 300_000, "quality": {"defect": 1.0}}],
+        "demand": {"law": {"trace": [10_000]}, "notice": 5},
+        "control": [{"knob": "basestock", "high": 1_000_000, "default": 1_000_000}],
+    },
+    "all of eight products": {
+        "products": [f"p{p}" for p in range(8)],
+        "stages": [
+            {**SOURCE, "feeds": "c"},
+            {**SOURCE, "name": "b"},
+            {"name": "c", "batch": "unlimited", "process": 9},
+        ],
+        "demand": {"law": "saturated"},
+        "control": [{"knob": "lot", "high": 1_000_000, "default": 0}],
+    },
+    "all at the highest rate": {
+        "stages": [{"name": "a", "process": 1_000_000}],
+        "demand": {
+            "law": {"poisson": 10},
+            "regimes": {"switch": [[0.9, 0.1], [0.1, 0.9]], "rates": [0.1, 10]},
+            "season": {"rates": [1, 10]},
+        },
+        "control": [{"knob": "kanban", "high": 1, "default": 1}],
     },
 }
 
