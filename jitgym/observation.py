@@ -103,10 +103,11 @@ def _places(tables: Tables, sight: Sight) -> list[tuple[int, int, int]]:
 
 def _is_seen(tables: Tables, sight: Sight, place: int) -> bool:
     """Leave out machines that never stop, and what a stage can have but this one has not."""
+    stops = bool(tables.jidoka[place]) if sight.axis == "stage" else False
     if sight.name in _OF_MACHINES_THAT_STOP:
-        return bool(tables.fails[place] or tables.pm_level[place] >= 0)
+        return bool(tables.fails[place] or tables.pm_level[place] >= 0) or (stops and sight.name == "off_slots")
     if sight.name == "is_stopped":
-        return bool(tables.jidoka[place])
+        return stops
     if sight.name == "credits":
         return bool(tables.release[place] >= 0)
     return bool(tables.notice[place]) if sight.name == "known" else True

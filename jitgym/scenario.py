@@ -177,44 +177,47 @@ class Scenario(Part):
             if name not in self.product_names:
                 yield f"{where} must name products, got {name!r}{nearest(name, self.product_names)}"
 
+    def _place_faults(self, where: str, what: str, entry: Control | Vary, places: tuple[str, ...]) -> Iterator[str]:
+        """Yield what is wrong with where a knob acts or a parameter varies: no place for it, or unknown ones."""
+        if not places:
+            key = "knob" if isinstance(entry, Control) else "parameter"
+            yield f"{where}.{key} must have a place, got {what!r} in a line without one"
+        yield from self._unknown_products(f"{where}.product", entry.product)
+        for place in entry.at or ():
+            if place not in places:
+                yield f"{where}.at must be of {', '.join(places)}, got {place!r}{nearest(place, places)}"
+
+    def _told_again(self, what: str, entry: Control | Vary, places: tuple[str, ...], seen: set[str]) -> Iterator[str]:
+        """Yield the places at which a knob or a parameter was given before, and note those where it is given now."""
+        for place in entry.at or places:
+            for product in entry.product or self.product_names or ("",):
+                name = f"{what}[{place},{product}]" if product else f"{what}[{place}]"
+                if name in seen and place in places:
+                    yield name
+                seen.add(name)
+
     def _control_faults(self) -> Iterator[str]:
         """Yield what is wrong with the knobs: unknown places, a knob given twice, a loop that ends off its path."""
-        seen: set[tuple[str, str, str]] = set()
+        seen: set[str] = set()
         for i, control in enumerate(self.control):
             places = self.places_of(control.knob)
-            if not places:
-                yield f"control[{i}].knob must have a place to act, got {control.knob!r} in a line without one"
-            yield from self._unknown_products(f"control[{i}].product", control.product)
+            yield from self._place_faults(f"control[{i}]", control.knob, control, places)
+            for name in self._told_again(control.knob, control, places, seen):
+                yield f"control[{i}] must not set {name} again"
             for place in control.at or places:
-                if place not in places:
-                    yield f"control[{i}].at must be of {', '.join(places)}, got {place!r}{nearest(place, places)}"
-                    continue
-                if control.end is not None:
+                if control.end is not None and place in places:
                     path = [self.stage_names[j] for j in self.path(self.stage_names.index(place))]
                     if control.end not in path:
                         yield f"control[{i}].end must be {place!r} or a later stage, got {control.end!r}"
-                for product in control.product or self.product_names or ("",):
-                    if (control.knob, place, product) in seen:
-                        of = f"{place},{product}" if product and control.product else place
-                        yield f"control[{i}] must not set {control.knob}[{of}] again"
-                    seen.add((control.knob, place, product))
 
     def _vary_faults(self) -> Iterator[str]:
         """Yield what is wrong with the parameters that vary: unknown places, a parameter given twice."""
-        seen: set[tuple[str, str, str]] = set()
+        seen: set[str] = set()
         for i, vary in enumerate(self.vary):
             places = self.places_to_vary(vary.parameter)
-            if not places:
-                yield f"vary[{i}].parameter must have a place, got {vary.parameter!r} in a line without one"
-            yield from self._unknown_products(f"vary[{i}].product", vary.product)
-            for place in vary.at or places:
-                if place not in places:
-                    yield f"vary[{i}].at must be of {', '.join(places)}, got {place!r}{nearest(place, places)}"
-                    continue
-                for product in vary.product or self.product_names or ("",):
-                    if (vary.parameter, place, product) in seen:
-                        yield f"vary[{i}] must not vary {vary.parameter}[{place}] again"
-                    seen.add((vary.parameter, place, product))
+            yield from self._place_faults(f"vary[{i}]", vary.parameter, vary, places)
+            for name in self._told_again(vary.parameter, vary, places, seen):
+                yield f"vary[{i}] must not vary {name} again"
             if vary.parameter == "demand":
                 yield from self._demand_range_faults(i, vary)
 

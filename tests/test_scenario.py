@@ -185,7 +185,7 @@ FAULTS = {
     "knob without a place": (
         ("stages", 1, "maintenance"),
         None,
-        "control[2].knob must have a place to act, got 'pm_level' in a line without one",
+        "control[2].knob must have a place, got 'pm_level' in a line without one",
     ),
     "knob given twice": (
         ("control", 1),
