@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import check_material, check_promises
 from laws_of_machines import check_machines
@@ -78,6 +78,7 @@ class Pair:
         assert_same(self.core.tables.state.names, rows(self.core), rows(self.oracle), f"state, {when}")
 
 
+@settings(max_examples=7 * settings.default.max_examples)
 @given(scenarios(), stories)
 def test_core_is_the_oracle(description: dict[str, Any], story: Story):
     pair = Pair(load_scenario(description), story)

@@ -377,7 +377,8 @@ cdef class Stepper:
             self.p.shares_items[i] = any(sum(tables.item_serves[k * n : k * n + n].tolist()) > 1 for k in items)
             rich = rich or self.p.is_rich[i]
         for j in range(tables.n_suppliers):
-            self.p.sends_defects[j] = tables.parameters[of("defective") + j] >= 0
+            defective = of("defective") + j
+            self.p.sends_defects[j] = tables.parameters[defective] >= 0 or defective in varied
         several = len(set(tables.supplier_item.tolist())) < tables.n_suppliers
         takes = max(tables.review.max(initial=1), tables.multiple.max(initial=1)) > 1 or tables.capacity.min(initial=BIG) < BIG
         demand = tables.n_regimes > 1 or tables.random_phase > 0 or tables.initial[tables.state.start("phase")] > 0
