@@ -3,19 +3,22 @@
 #   TORCH_INDEX=URL          one more index for torch. On Linux the package index holds the CUDA build of torch;
 #                            PyTorch's own index of CPU wheels saves two gigabytes
 #   WORKERS=4                parallel test processes
+#   TESTS=tests/test_x.py    the tests of `make debug` and `make asan`; without it all, and those of the core
 
 PYTHON ?= python3
 WORKERS ?= 2
 TORCH_INDEX ?=
+TESTS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 INSTALL := $(PY) -m pip install --disable-pip-version-check --no-input --quiet -c constraints.txt
+CORE_TESTS := tests/test_conformance.py tests/test_simulator.py tests/test_threefry.py
 PROJECT := pyproject.toml setup.py constraints.txt $(wildcard jitgym/_core/*.pyx jitgym/_core/*.pxd)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types unit core debug wheel bench docs clean distclean
+.PHONY: help demo test lint format types unit core debug asan wheel bench docs clean distclean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -42,20 +45,31 @@ unit: $(VENV)/dev  ## the tests
 core: $(VENV)/dev  ## compile the core again, in place (JITGYM_NATIVE=1, JITGYM_ANNOTATE=1: see setup.py)
 	$(PY) setup.py --quiet build_ext --inplace
 
-# In a copy: the checked core is some fifteen times slower and must not stay behind in the working tree.
-debug: $(VENV)/dev  ## the tests again on the checked core: bounds, overflow, undefined behaviour
-	rm -rf build/debug
-	mkdir -p build/debug
-	cp -RP agents benchmarks configs docs jitgym tests *.* LICENSE Makefile build/debug/
-	rm -f build/debug/jitgym/_core/*.so
-	cd build/debug && JITGYM_DEBUG=1 ../../$(PY) setup.py --quiet build_ext --inplace
-	cd build/debug && PYTHONPATH="$$PWD" ../../$(BIN)/pytest -n $(WORKERS)
+# In a copy: a checked core is some fifteen times slower and must not stay behind in the working tree.
+debug: build/debug  ## the tests again on the checked core: bounds, overflow, undefined behaviour
+	cd $< && JITGYM_DEBUG=1 ../../$(PY) setup.py --quiet build_ext --inplace
+	cd $< && PYTHONPATH="$$PWD" ../../$(BIN)/pytest -n $(WORKERS) $(TESTS)
+
+# The interpreter is not built with the sanitizer, so that its library must be loaded before everything else; and it
+# keeps memory until it ends, which is no leak. For gcc: clang names the library otherwise.
+asan: build/asan  ## the core's tests again, addresses and undefined behaviour checked by the compiler
+	cd $< && JITGYM_SANITIZE=1 ../../$(PY) setup.py --quiet build_ext --inplace
+	cd $< && PYTHONPATH="$$PWD" LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
+		HYPOTHESIS_PROFILE=short ../../$(BIN)/pytest $(or $(TESTS),$(CORE_TESTS))
+
+build/debug build/asan: $(VENV)/dev FORCE
+	rm -rf $@
+	mkdir -p $@
+	cp -RP agents benchmarks configs docs jitgym tests *.* LICENSE Makefile $@/
+	rm -f $@/jitgym/_core/*.so
+
+FORCE:
 
 wheel: $(VENV)/dev  ## wheel and sdist into build/dist, each installed and tried outside the repository
 	PYTHON=$(PY) .ci/packages.sh
 
 bench: $(VENV)/dev  ## benchmarks, as ratios against named peers measured in the same run
-	@set -e; for script in core environment ppo agreement; do echo "== $$script"; $(PY) benchmarks/$$script.py; done
+	@set -e; for script in core scaling phases environment ppo agreement; do echo "== $$script"; $(PY) benchmarks/$$script.py; done
 
 docs: $(VENV)/dev  ## write the generated tables of docs/ again
 	$(PY) docs/generate.py

@@ -3,6 +3,8 @@
 Environment variables:
     JITGYM_NATIVE=1    compile for this machine only (-march=native); without it one binary serves them all
     JITGYM_DEBUG=1     the checked variant: bounds, integer overflow and undefined behaviour; slow
+    JITGYM_SANITIZE=1  as released, but unoptimised and with the compiler's checks of addresses and undefined behaviour
+    JITGYM_PROFILE=1   as released, with the line numbers that a profiler needs
     JITGYM_ANNOTATE=1  also write Cython's line-by-line report, build/cython/<variant>/jitgym/_core/line.html
     CFLAGS             as usual: CFLAGS=-fopt-info-vec-optimized tells which loops are vectorised
 
@@ -41,7 +43,8 @@ UNIX_FLAGS = ["-ffp-contract=off", "-fno-math-errno"]
 LANE_LOOPS = ["--param=max-completely-peel-times=8"]
 WIDE = ["-mprefer-vector-width=512"]
 # Python's own flags hold -fwrapv, under which signed overflow is defined and thus not reported.
-SANITIZE = ["-fsanitize=undefined", "-fno-sanitize-recover=undefined", "-fno-wrapv"]
+UNDEFINED = ["-fsanitize=undefined", "-fno-sanitize-recover=undefined", "-fno-wrapv"]
+ADDRESS = ["-fsanitize=address", "-fno-omit-frame-pointer"]
 
 OPENMP_PROBE = "#include <omp.h>\nint probe(void) { return omp_get_max_threads(); }\n"
 PROBE = "int probe(int a) { return a + 1; }\n"
@@ -57,36 +60,39 @@ class BuildCore(build_ext):
 
     def build_extensions(self) -> None:
         """Build the core under the switches of the environment."""
-        debug = wanted("JITGYM_DEBUG")
+        variant = next((name for name in ("debug", "sanitize") if wanted(f"JITGYM_{name.upper()}")), "release")
         # Switches change the binary and not the sources: time stamps cannot tell, so always compile.
         self.force = True
-        compile_flags, link_flags, macros = self.flags(debug)
+        compile_flags, link_flags, macros = self.flags(variant)
         for extension in self.extensions:
             extension.extra_compile_args += compile_flags
             extension.extra_link_args += link_flags
             extension.define_macros += macros
             (translated,) = cythonize(
                 extension,
-                compiler_directives=DEBUG_DIRECTIVES if debug else DIRECTIVES,
-                build_dir=f"build/cython/{'debug' if debug else 'release'}",  # no .c among the sources
+                compiler_directives=DEBUG_DIRECTIVES if variant == "debug" else DIRECTIVES,
+                build_dir=f"build/cython/{variant}",  # no .c among the sources
                 annotate=wanted("JITGYM_ANNOTATE"),
                 force=True,
             )
             extension.sources = translated.sources
         super().build_extensions()
 
-    def flags(self, debug: bool) -> tuple[list[str], list[str], list[tuple[str, str | None]]]:
+    def flags(self, variant: str) -> tuple[list[str], list[str], list[tuple[str, str | None]]]:
         """The compiler's flags, the linker's, and the macros."""
-        macros: list[tuple[str, str | None]] = [("JITGYM_DEBUG", "1")] if debug else []
+        checked = variant != "release"
+        # the macro leaves one kernel for all processors: under checks none is fast
+        macros: list[tuple[str, str | None]] = [("JITGYM_DEBUG", "1")] if checked else []
         if self.compiler.compiler_type == "msvc":
-            compile_flags, link_flags, openmp = ["/Od" if debug else "/O2"], [], ["/openmp"]
+            compile_flags, link_flags, openmp = ["/Od" if checked else "/O2"], [], ["/openmp"]
         else:
             compile_flags, link_flags, openmp = list(UNIX_FLAGS), [], ["-fopenmp"]
-            compile_flags += ["-O1", "-g"] if debug else ["-O3", "-g0"]
-            if debug and self.compiles(PROBE, SANITIZE):
-                compile_flags += SANITIZE
-                link_flags += SANITIZE
-            for flags in () if debug else (LANE_LOOPS, WIDE):
+            compile_flags += ["-O1", "-g"] if checked else ["-O3", "-g1" if wanted("JITGYM_PROFILE") else "-g0"]
+            for flags in (UNDEFINED, ADDRESS) if variant == "sanitize" else (UNDEFINED,) if checked else ():
+                if self.compiles(PROBE, flags):
+                    compile_flags += flags
+                    link_flags += flags
+            for flags in () if checked else (LANE_LOOPS, WIDE):
                 compile_flags += flags if self.compiles(PROBE, flags) else []
             if wanted("JITGYM_NATIVE"):
                 compile_flags.append("-march=native")

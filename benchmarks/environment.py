@@ -12,22 +12,12 @@ from typing import Any
 
 import gymnasium
 from gymnasium.utils.performance import benchmark_vector_step
-from harness import (
-    Rates,
-    Row,
-    arguments,
-    interleaved,
-    machine,
-    median_ratio,
-    medians,
-    parsed,
-    rate,
-    tell,
-)
+from harness import Row, arguments, machine, parsed, tell
 from lines import five_stage
 from simpy_env import SimpyLineEnv
 
 import jitgym  # noqa: F401 - registers the environment
+from jitgym.benchmark import Rates, interleaved, median_ratio, medians, rate
 
 ENV_ID = "jitgym/PullLine-v0"
 BATCH, FIGURE, SINGLE = "native batch", "native batch, gymnasium's benchmark", "one line"

@@ -8,6 +8,7 @@ from pathlib import Path
 from jitgym.scenario import Scenario, load_scenario
 
 FIVE_STAGE = Path(__file__).with_name("five_stage.yaml")
+RICH_LINE = Path(__file__).with_name("rich_line.yaml")
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,27 @@ class Counts:
 def five_stage() -> Scenario:
     """Return the scenario of the benchmarks."""
     return load_scenario(FIVE_STAGE)
+
+
+def serial_line(stages: int) -> Scenario:
+    """Return the same line with another number of stages."""
+    scenario = five_stage()
+    machines = [scenario.stages[0].model_copy(update={"name": f"s{i + 1}"}).model_dump() for i in range(stages)]
+    return load_scenario({**scenario.model_dump(), "name": f"line_of_{stages}", "stages": machines})
+
+
+def sure_line(stages: int, finish: float) -> Scenario:
+    """Return a line of machines that never break down and end a slot's job with some probability.
+
+    With a probability of 1 their ends are certain and not drawn; just below 1 they are drawn, and all else is the same.
+    """
+    machines = [{"name": f"s{i + 1}", "process": {"slots": 1, "finish": finish}} for i in range(stages)]
+    return load_scenario({**five_stage().model_dump(), "name": f"sure_line_of_{stages}", "stages": machines})
+
+
+def rich_line() -> Scenario:
+    """Return the scenario with all that costs time in the core."""
+    return load_scenario(RICH_LINE)
 
 
 def parameters(scenario: Scenario) -> Parameters:

@@ -10,23 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from harness import (
-    CLOCKS,
-    Rates,
-    Row,
-    arguments,
-    interleaved,
-    machine,
-    median_ratio,
-    medians,
-    parsed,
-    tell,
-)
+from harness import Row, arguments, machine, parsed, tell
 from lines import five_stage
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
 from jitgym.agents.sb3 import PullLineVecEnv
+from jitgym.benchmark import CLOCKS, Rates, interleaved, median_ratio, medians
 
 Floats = npt.NDArray[np.float32]
 LINE, FREE = "PPO on the line", "PPO on an environment that costs nothing"

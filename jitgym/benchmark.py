@@ -7,7 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -178,88 +178,86 @@ def spell(value: float) -> str:
 
 
 @dataclass(frozen=True)
-class Case:
-    """A batch to measure."""
-
-    kernel: str
-    n_lines: int
-    n_threads: int
-
-    @property
-    def name(self) -> str:
-        """The case in words."""
-        return f"{self.kernel}, {_count(self.n_lines, 'line')}, {_count(self.n_threads, 'thread')}"
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """What was measured, and on what."""
-
-    scenario: Scenario
-    kernel: str
-    threads: tuple[int, ...]
-    rates: Rates
-
-
-def run_benchmark(
-    scenario: Scenario, threads: int, budget: tuple[int, float], report: Callable[[float, str], None]
-) -> Benchmark:
-    """Measure all cases: batches of some sizes under the kernel in use, a large one under the others.
+class BenchmarkPlan:
+    """What to measure.
 
     Args:
         scenario: the line.
-        threads: measured beside one.
+        most_threads: threads that are measured beside one, if the core was built with threads.
         budget: repetitions, and seconds of each measurement.
-        report: is told the share that is done, and what comes next.
+        kernel: the kernel in use.
 
     Raises:
         InputError: ``JITGYM_KERNEL`` names no kernel that runs here.
     """
-    repetitions, seconds = budget
-    used = kernel()
-    counts = tuple(sorted({1, threads})) if has_threads() else (1,)
+
+    scenario: Scenario
+    most_threads: int
+    budget: tuple[int, float]
+    kernel: str = field(default_factory=kernel)
+
+    @property
+    def threads(self) -> tuple[int, ...]:
+        """The numbers of threads."""
+        return tuple(sorted({1, self.most_threads})) if has_threads() else (1,)
+
+    @property
+    def batches(self) -> list[tuple[str, int]]:
+        """Kernels with numbers of lines: batches of some sizes for the one in use, a large one for the others."""
+        others = [name for name in kernels() if name != self.kernel]
+        return [(self.kernel, size) for size in SIZES] + [(name, SIZES[-1]) for name in others]
+
+
+def run_benchmark(plan: BenchmarkPlan, report: Callable[[float, str], None]) -> Rates:
+    """Measure all batches of a plan with all numbers of threads.
+
+    Args:
+        plan: what to measure.
+        report: is told the share that is done, and what comes next.
+    """
+    repetitions, seconds = plan.budget
     measurements = {}
-    for name, n_lines in _batches(used):
-        for n_threads in counts:
-            case = Case(name, n_lines, n_threads)
-            report(0.0, f"warm up {case.name}")
-            measurements[case.name] = partial(rate, stepping(scenario, n_lines, SLOTS, n_threads, name), seconds)
-    return Benchmark(scenario, used, counts, interleaved(measurements, repetitions, report))
+    for name, n_lines in plan.batches:
+        for n_threads in plan.threads:
+            case = case_name(name, n_lines, n_threads)
+            report(0.0, f"warm up {case}")
+            step = stepping(plan.scenario, n_lines, SLOTS, n_threads, name)
+            measurements[case] = partial(rate, step, seconds)
+    return interleaved(measurements, repetitions, report)
 
 
-def _batches(used: str) -> list[tuple[str, int]]:
-    """Return kernels with the sizes of the batches that are measured under them."""
-    others = [name for name in kernels() if name != used]
-    return [(used, size) for size in SIZES] + [(name, SIZES[-1]) for name in others]
+def case_name(kernel_name: str, n_lines: int, n_threads: int) -> str:
+    """Return what a measurement is called."""
+    return f"{kernel_name}, {_count(n_lines, 'line')}, {_count(n_threads, 'thread')}"
 
 
-def benchmark_report(benchmark: Benchmark) -> RenderableType:
+def benchmark_report(plan: BenchmarkPlan, rates: Rates) -> RenderableType:
     """Return what the core was built for, and the rates."""
-    scenario, used = benchmark.scenario, benchmark.kernel
+    scenario = plan.scenario
     chosen = "as JITGYM_KERNEL says" if os.environ.get("JITGYM_KERNEL") else "JITGYM_KERNEL=NAME takes another"
     parts = (_count(len(scenario.stages), "stage"), _count(scenario.n_products, "product"), _count(SLOTS, "slot"))
     return Group(
         machine(),
-        f"Kernels that run here: {', '.join(kernels())}. Used: {used} ({chosen}).",
+        f"Kernels that run here: {', '.join(kernels())}.",
+        f"Used: {plan.kernel} ({chosen}).",
         f"Threads: {'OpenMP' if has_threads() else 'none, the core was built without OpenMP'}.",
         "",
         Text(f"{scenario.name}: {', '.join(parts)} a call, line-slots a second", style="bold"),
-        _rates(benchmark),
+        _rates(plan, rates),
         "",
-        "Threads share blocks of 16 lines; beside other busy programs several can be slower than one.",
+        "Threads share blocks of 16 lines; beside other programs several may be slower.",
     )
 
 
-def _rates(benchmark: Benchmark) -> Table:
+def _rates(plan: BenchmarkPlan, rates: Rates) -> Table:
     """Return the table of rates: a row for each kernel and size, a column for each number of threads."""
-    rates, counts = medians(benchmark.rates), benchmark.threads
-    gains = [f"{n} : 1" for n in counts[1:]]
-    table = plain_table("kernel", "lines", *(_count(n, "thread") for n in counts), *gains, "1: ns a stage-slot")
-    for name, n_lines in _batches(benchmark.kernel):
-        one, *more = (Case(name, n_lines, n).name for n in counts)
-        ratios = [f"{number(median_ratio(benchmark.rates, case, one))} x" for case in more]
-        each = number(1e9 / rates[one] / len(benchmark.scenario.stages))
-        table.add_row(name, f"{n_lines:,}", *(spell(rates[case]) for case in (one, *more)), *ratios, each)
+    gains = [f"{n} : 1" for n in plan.threads[1:]]
+    table = plain_table("kernel", "lines", *(_count(n, "thread") for n in plan.threads), *gains, "1: ns a stage-slot")
+    for name, n_lines in plan.batches:
+        cases = [case_name(name, n_lines, n) for n in plan.threads]
+        ratios = [f"{number(median_ratio(rates, case, cases[0]))} x" for case in cases[1:]]
+        each = number(1e9 / medians(rates)[cases[0]] / len(plan.scenario.stages))
+        table.add_row(name, f"{n_lines:,}", *(spell(medians(rates)[case]) for case in cases), *ratios, each)
     return table
 
 

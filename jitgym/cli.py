@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from typer.core import TyperGroup
 
 from jitgym import __version__
-from jitgym.benchmark import BUDGET, QUICK_BUDGET, benchmark_report, run_benchmark
+from jitgym.benchmark import BUDGET, QUICK_BUDGET, BenchmarkPlan, benchmark_report, run_benchmark
 from jitgym.compare import (
     FULL,
     QUICK,
@@ -266,15 +266,13 @@ def bench(
 ) -> None:
     """Measure how fast lines are stepped here: by batch size, threads and kernel.
 
-    [bold]JITGYM_KERNEL[/] in the environment names the core's kernel, here as everywhere; without it the fastest is used.
+    [bold]JITGYM_KERNEL[/] in the environment names the kernel, here as everywhere; without it the fastest is used.
     """
-    described = load_scenario(scenario)
-    threads = at_least(1, "threads", threads)
+    plan = BenchmarkPlan(load_scenario(scenario), at_least(1, "threads", threads), QUICK_BUDGET if quick else BUDGET)
     with progress_board() as report:
-        budget = QUICK_BUDGET if quick else BUDGET
-        measured = run_benchmark(described, threads, budget, lambda share, word: report("bench", share, word))
+        rates = run_benchmark(plan, lambda share, word: report("bench", share, word))
     console = Console(markup=False, highlight=False)
-    console.print(benchmark_report(measured))
+    console.print(benchmark_report(plan, rates))
     if quick:
         console.print("\nA quick run measures nothing: it shows that the command works.")
 

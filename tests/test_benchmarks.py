@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from shutil import which
 
 import numpy as np
 import pytest
@@ -19,11 +20,15 @@ sys.path.append(str(BENCHMARKS))
 
 import agreement  # noqa: E402
 from gymnasium.utils.env_checker import check_env  # noqa: E402
-from harness import Row, interleaved, median_ratio, medians, spell  # noqa: E402
-from lines import five_stage, parameters  # noqa: E402
+from harness import Row  # noqa: E402
+from lines import five_stage, parameters, serial_line, sure_line  # noqa: E402
+from phases import LOOP, LUCK, PHASES, TOOLS, phase_of  # noqa: E402
 from plain_line import PlainLine  # noqa: E402
 from simpy_env import SimpyLineEnv  # noqa: E402
 from simpy_line import Geometric, SimpyLine  # noqa: E402
+
+from jitgym.benchmark import interleaved, median_ratio, medians, spell  # noqa: E402
+from jitgym.simulator import Simulator  # noqa: E402
 
 SLOTS = 4000
 
@@ -96,11 +101,60 @@ def test_target_is_shown_beside():
     assert Row("x", 1, "").met == ""
 
 
+def test_the_series_of_lines_meets_the_line_of_the_benchmarks():
+    five, longer = serial_line(5), serial_line(32)
+    assert five.model_dump(exclude={"name"}) == five_stage().model_dump(exclude={"name"})
+    assert len(longer.stages) == len({stage.name for stage in longer.stages}) == 32
+
+
+def test_the_lines_that_tell_the_generator_apart_differ_in_nothing_else():
+    certain, drawn = (Simulator(sure_line(4, finish), 50, seed=1) for finish in (1.0, 0.999999))
+    for simulator in (certain, drawn):
+        simulator.step(simulator.default_knobs, slots=200)
+    assert np.array_equal(certain.state("store"), drawn.state("store"))
+    assert [s.tables.parameters[s.tables.parameter["job_finish"]].max() == 2**31 - 1 for s in (certain, drawn)] == [
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stack", "phase"),
+    [
+        ("threefry.mix threefry.threefry luck.draw line.make_slots", LUCK),
+        ("luck.draw_job pull.begin_jobs pull.load_in_full pull.pull line.make_slots", LUCK),
+        ("luck.any_of work.work_in_full work.work line.make_slots", PHASES["work"]),
+        ("pull.open_cards pull.release_products pull.pull line.make_slots", PHASES["release"]),
+        ("pull.load pull.pull line.make_slots line.plain_avx2", PHASES["load"]),
+        ("pull.pull line.make_slots", PHASES["pull"]),
+        ("line.tally_modes line.tally line.make_slots", PHASES["tally"]),
+        ("supply.orders line.make_slots", PHASES["orders"]),
+        ("block.write_row block.close_ledger line.make_slots", PHASES["block"]),
+        ("line.make_slots line.plain_avx2", LOOP),
+    ],
+)
+def test_phase_of_a_stack(stack, phase):
+    assert phase_of([tuple(frame.split(".")) for frame in stack.split()]) == phase
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no perf, and other ways to find programs")
+def test_missing_tools_are_told_in_one_line():
+    command = [sys.executable, str(BENCHMARKS / "phases.py"), "--quick"]
+    done = subprocess.run(command, env={"PATH": ""}, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("this needs perf and addr2line and nm")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["core", "environment", pytest.param("ppo", marks=pytest.mark.agents)])
+@pytest.mark.parametrize(
+    "script", ["core", "scaling", "phases", "environment", pytest.param("ppo", marks=pytest.mark.agents)]
+)
 def test_script_runs(script, tmp_path):
     if script == "ppo":
         pytest.importorskip("stable_baselines3")
+    if script == "phases" and not (all(map(which, TOOLS)) and may_sample(tmp_path)):
+        pytest.skip("perf is not here, or may not sample")
     file = tmp_path / "result.json"
     command = [sys.executable, str(BENCHMARKS / f"{script}.py"), "--quick", "--json", str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
@@ -108,6 +162,11 @@ def test_script_runs(script, tmp_path):
     result = json.loads(file.read_text())
     assert all(row["value"] > 0 for row in result["rows"])
     assert result["machine"] in done.stdout
+
+
+def may_sample(folder):
+    command = ["perf", "record", "-q", "-e", "cpu-clock", "-o", str(folder / "perf.data"), "true"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.slow

@@ -17,15 +17,17 @@ import pytest
 from typer.testing import CliRunner
 
 import jitgym
-from jitgym import cli, compare, report, results
+from jitgym import benchmark, cli, compare, report, results
 from jitgym.evaluate import Interval
 from jitgym.files import scenario_files
 from jitgym.scenario import load_scenario
 from jitgym.scorecard import KPIS
 from jitgym.seeds import seed_bank
+from jitgym.simulator import kernel
 from jitgym.tune import Budget
 
 ROOT = Path(__file__).resolve().parent.parent
+KERNELS = benchmark.kernels()
 FILES = {"results.json", "results.csv", "costs_per_seed.csv", "compare.png"}
 
 
@@ -69,7 +71,7 @@ def quick(scenario, out, *more, code=0):
 
 def test_help_and_version():
     assert run("--version").stdout.strip() == f"jitgym {jitgym.__version__}"
-    for name in ("compare", "tune", "scenarios", "show"):
+    for name in ("compare", "tune", "scenarios", "show", "bench"):
         assert name in run("--help").stdout
         assert "Usage" in run(name, "--help").stdout
 
@@ -111,6 +113,62 @@ def test_tune_prints_and_writes(short, tmp_path, barely):
     for name, value in record["numbers"].items():
         assert any(line.split()[:1] == [name] and line.split()[2] == str(value) for line in printed.splitlines())
     assert set(os.listdir(tmp_path)) == {"short.yaml", "tuned.json"}
+
+
+# -- bench --
+
+
+def test_bench_shows_kernels_threads_and_rates(short, monkeypatch):
+    monkeypatch.delenv("JITGYM_KERNEL", raising=False)
+    monkeypatch.setattr(benchmark, "SIZES", (1, 40))
+    printed = run("bench", short, "--quick", "--threads", 3).stdout
+    assert f"Used: {benchmark.kernels()[0]} (JITGYM_KERNEL=NAME takes another)" in printed
+    assert "4 stages, 1 product, 200 slots a call" in printed
+    assert ("3 threads" in printed) == benchmark.has_threads()
+    rows = [line.split()[:2] for line in printed.splitlines() if line.split()[:1] and line.split()[0] in KERNELS]
+    assert rows == [[KERNELS[0], "1"], [KERNELS[0], "40"], *([name, "40"] for name in KERNELS[1:])]
+    assert "quick run" in printed
+    assert "JITGYM_KERNEL" not in os.environ
+
+
+def test_bench_takes_the_kernel_of_the_environment(monkeypatch):
+    monkeypatch.setenv("JITGYM_KERNEL", "baseline")
+    monkeypatch.setattr(benchmark, "SIZES", (16,))
+    printed = run("bench", "--quick", "--threads", 1).stdout
+    assert "Used: baseline (as JITGYM_KERNEL says)" in printed
+    assert "four_stage: " in printed
+    assert "threads" not in printed.split("four_stage: ")[1].splitlines()[1]
+    assert os.environ["JITGYM_KERNEL"] == "baseline"
+
+
+def test_bench_tells_what_is_wrong(monkeypatch):
+    assert "scenario must be a known name" in fault("bench", "nothing")[0]
+    assert fault("bench", "--threads", 0) == ["error: threads must be an integer >= 1, got 0"]
+    monkeypatch.setenv("JITGYM_KERNEL", "sse")
+    assert fault("bench", "--quick") == [f"error: JITGYM_KERNEL must be of {', '.join(KERNELS)}, got 'sse'"]
+
+
+def test_bench_can_be_interrupted(monkeypatch):
+    monkeypatch.setattr(benchmark, "interleaved", Mock(side_effect=KeyboardInterrupt()))
+    assert run("bench", "--quick", code=130).stderr.endswith("interrupted\n")
+
+
+def test_a_measured_line_begins_anew_when_it_must():
+    scenario = load_scenario("four_stage")
+    limit = jitgym.Simulator(scenario).tables.slot_limit
+    step = benchmark.stepping(scenario, 2, 3 * limit // 4)
+    assert [step(), step(), step()] == [2.0 * (3 * limit // 4)] * 3
+    assert benchmark.stepping(scenario, 2, 2 * limit)() == 2 * limit
+
+
+def test_a_kernel_is_set_for_a_while(monkeypatch):
+    for before in (None, "baseline"):
+        if before is not None:
+            monkeypatch.setenv("JITGYM_KERNEL", before)
+        with benchmark.kernel_set(KERNELS[0]):
+            assert kernel() == KERNELS[0]
+        with benchmark.kernel_set(""):
+            assert os.environ.get("JITGYM_KERNEL") == before
 
 
 # -- compare --

@@ -27,7 +27,7 @@ ROOMS = [
     {"observation", "scorecard", "actions"},
     {"env", "vector_env", "rules", "evaluate", "tune"},
     {"compare", "sample"},
-    {"render", "plots", "report", "describe", "results", "web"},
+    {"render", "plots", "report", "describe", "results", "web", "benchmark"},
     {"cli"},
     {"agents"},
 ]
