@@ -11,8 +11,10 @@ import subprocess
 import sys
 from argparse import Namespace
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from harness import Row, arguments, machine, parsed, tell
@@ -51,16 +53,34 @@ ORDER = (LUCK, *PHASES.values(), LOOP, OUTSIDE)
 
 DRIVER = """
 import sys
-from jitgym.benchmark import SLOTS, stepping
+from jitgym.benchmark import SLOTS, rate, stepping
 from jitgym.scenario import load_scenario
 step = stepping(load_scenario(sys.argv[1]), int(sys.argv[2]), SLOTS)
 print("warm", flush=True)
 while True:
-    step()
+    print(rate(step, 0.2, sys.argv[3]), flush=True)
 """
 
 Frame = tuple[str, str]
 """Room and function."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What was seen of a process that steps a line: its rate, and how often it was met in each of the phases."""
+
+    rate: float
+    phases: Counter[str]
+    stages: int
+
+    @property
+    def each(self) -> float:
+        """Nanoseconds a stage-slot."""
+        return 1e9 / self.rate / self.stages
+
+    def share(self, phase: str) -> float:
+        """Return the share of a phase."""
+        return self.phases[phase] / self.phases.total()
 
 
 # -- samples --
@@ -92,24 +112,41 @@ def run(command: list[str], fault: str, folder: Path | None = None) -> str:
     return done.stdout
 
 
-def sampled(core: Path, scenario: Path, n_lines: int, seconds: float) -> Counter[str]:
-    """Step lines in a process of its own, and return how often perf met it in each of the phases."""
+def profiles(core: Path, args: Namespace) -> dict[str, list[Profile]]:
+    """Return profiles of all scenarios, each of a process of its own: their pages lie better in some than in others."""
+    found: dict[str, list[Profile]] = {name: [] for name in SCENARIOS}
+    for _ in range(args.repetitions):
+        for name, path in SCENARIOS.items():
+            found[name].append(profile(core, path, args))
+    return found
+
+
+def profile(core: Path, scenario: Path, args: Namespace) -> Profile:
+    """Step lines in a process of its own, and look at it with perf."""
     folder = core.parent.parent.parent
     data = folder / f"{scenario.stem}.data"
-    command = [sys.executable, "-c", DRIVER, str(scenario), str(n_lines)]
+    command = [sys.executable, "-c", DRIVER, str(scenario), str(args.lines), args.clock]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as driver:
         try:
             if driver.stdout is None or driver.stdout.readline().strip() != "warm":
                 sys.exit("the profiled process ended before it was warm")
             perf = ["perf", "record", "-q", "-e", "cpu-clock", "-F", str(FREQUENCY), "-p", str(driver.pid)]
-            run([*perf, "-o", str(data), "--", "sleep", str(seconds)], "perf may not sample here")
+            run([*perf, "-o", str(data), "--", "sleep", str(args.sampling)], "perf may not sample here")
         finally:
             driver.kill()
+        rates = [float(line) for line in driver.stdout if line.endswith("\n")]
+    if not rates:
+        sys.exit("the profile is too short")
     phases, places = met(core, data)
     stacks = stacks_of(core, list(places))
     for place, count in places.items():
         phases[phase_of(stacks[place])] += count
-    return phases
+    return Profile(median(rates), phases, len(load_scenario(scenario).stages))
+
+
+def usual(profiles: list[Profile]) -> Profile:
+    """Return the profile with the median rate: the phases of one process add up, medians of many would not."""
+    return sorted(profiles, key=lambda profile: profile.rate)[len(profiles) // 2]
 
 
 def met(core: Path, data: Path) -> tuple[Counter[str], Counter[int]]:
@@ -163,19 +200,12 @@ def phase_of(stack: list[Frame]) -> str:
 
 
 def measure(args: Namespace) -> Rates:
-    """Measure the lines, and the line by whose drawn and certain jobs the generator is told apart, interleaved."""
-    scenarios = {name: load_scenario(path) for name, path in SCENARIOS.items()}
-    scenarios |= {"certain": sure_line(SURE_STAGES, 1.0), "drawn": sure_line(SURE_STAGES, 0.999999)}
-    timed = {
-        name: partial(rate, stepping(scenario, args.lines, SLOTS), args.seconds, args.clock)
-        for name, scenario in scenarios.items()
-    }
+    """Measure the line by whose certain and drawn jobs the generator is told apart, interleaved."""
+    timed = {}
+    for name, finish in (("certain", 1.0), ("drawn", 0.999999)):
+        step = stepping(sure_line(SURE_STAGES, finish), args.lines, SLOTS)
+        timed[name] = partial(rate, step, args.seconds, args.clock)
     return interleaved(timed, args.repetitions)
-
-
-def each(rates: Rates, name: str) -> float:
-    """Return nanoseconds a stage-slot."""
-    return 1e9 / medians(rates)[name] / len(load_scenario(SCENARIOS[name]).stages)
 
 
 def call(rates: Rates) -> float:
@@ -189,38 +219,37 @@ def calls(scenario: Scenario) -> int:
     return (len(scenario.stages) + 2) // 2
 
 
-def results(rates: Rates, samples: dict[str, Counter[str]]) -> list[Row]:
-    """Return all numbers."""
-    rows = [Row(f"{name}: all", each(rates, name), "ns a stage-slot") for name in SCENARIOS]
-    for name, phases in samples.items():
-        for phase in filter(phases.get, ORDER):
-            share = phases[phase] / phases.total()
-            rows.append(Row(f"{name}: {phase}", share * each(rates, name), "ns a stage-slot"))
-    rows.append(Row("the generator alone", call(rates), "ns a call and line"))
-    rows.append(Row("the generator alone: five_stage", floor(rates), "ns a stage-slot"))
-    return rows
-
-
 def floor(rates: Rates) -> float:
     """Return the nanoseconds a stage-slot of the five-stage line that its calls of the generator take."""
     scenario = five_stage()
     return call(rates) * calls(scenario) / len(scenario.stages)
 
 
-def table_of(rates: Rates, samples: dict[str, Counter[str]]) -> Table:
+def results(rates: Rates, shown: dict[str, Profile]) -> list[Row]:
+    """Return all numbers."""
+    rows = []
+    for name, profile in shown.items():
+        rows.append(Row(f"{name}: all", profile.each, "ns a stage-slot"))
+        for phase in filter(profile.share, ORDER):
+            rows.append(Row(f"{name}: {phase}", profile.share(phase) * profile.each, "ns a stage-slot"))
+    rows.append(Row("the generator alone", call(rates), "ns a call and line"))
+    rows.append(Row("the generator alone: five_stage", floor(rates), "ns a stage-slot"))
+    return rows
+
+
+def table_of(rates: Rates, shown: dict[str, Profile]) -> Table:
     """Return the table: a line for each phase, two columns for each scenario."""
     table = Table()
     table.add_column("phase")
-    for name in samples:
+    for name in shown:
         table.add_column(f"{name}, ns a stage-slot", justify="right")
         table.add_column("%", justify="right")
     for phase in ORDER:
-        shares = {name: phases[phase] / phases.total() for name, phases in samples.items()}
-        numbers = ((f"{share * each(rates, name):.2f}", f"{100 * share:.1f}") for name, share in shares.items())
-        table.add_row(phase, *(cell for pair in numbers for cell in pair))
+        pairs = ((f"{p.share(phase) * p.each:.2f}", f"{100 * p.share(phase):.1f}") for p in shown.values())
+        table.add_row(phase, *(cell for pair in pairs for cell in pair))
     table.add_section()
-    table.add_row("all", *(cell for name in samples for cell in (f"{each(rates, name):.2f}", "100")))
-    share = floor(rates) / each(rates, "five_stage")
+    table.add_row("all", *(cell for profile in shown.values() for cell in (f"{profile.each:.2f}", "100")))
+    share = floor(rates) / shown["five_stage"].each
     table.add_row(f"floor: {calls(five_stage())} calls a slot alone", f"{floor(rates):.2f}", f"{100 * share:.1f}")
     return table
 
@@ -229,19 +258,23 @@ def main() -> None:
     """Run the benchmark."""
     parser = arguments(__doc__ or "")
     parser.add_argument("--seconds", type=float, help="length of one measurement (1)")
-    parser.add_argument("--sampling", type=float, metavar="SECONDS", help="length of each profile (10)")
+    parser.add_argument("--sampling", type=float, metavar="SECONDS", help="length of one profile (3)")
     parser.add_argument("--lines", type=int, help="lines in the batch (4096)")
-    args = parsed(parser, lines=(256, 4096), seconds=(0.05, 1.0), repetitions=(1, 5), sampling=(0.5, 10.0))
+    args = parsed(parser, lines=(256, 4096), seconds=(0.05, 1.0), repetitions=(1, 5), sampling=(0.5, 3.0))
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         sys.exit(f"this needs {' and '.join(missing)}, of Linux (Debian: linux-perf, binutils)")
     line = machine()
     with TemporaryDirectory(prefix="jitgym-phases-") as folder:
         core = build(Path(folder))
-        samples = {name: sampled(core, path, args.lines, args.sampling) for name, path in SCENARIOS.items()}
+        found = profiles(core, args)
+    shown = {name: usual(of_name) for name, of_name in found.items()}
     rates = measure(args)
     title = f"{args.lines:,} lines, {SLOTS} slots a step, kernel {kernel()}, one thread"
-    tell(title, args, line, results(rates, samples), rates, table_of(rates, samples))
+    by_process = {name: [profile.rate for profile in of_name] for name, of_name in found.items()}
+    tell(title, args, line, results(rates, shown), rates | by_process, table_of(rates, shown))
+    for name, values in by_process.items():
+        print(f"{name}: {spell(min(values))} to {spell(max(values))} line-slots/s by process, the median one is shown.")
     print(f"A call of the generator for one line: {spell(call(rates))} ns, by difference.")
 
 
