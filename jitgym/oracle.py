@@ -6,6 +6,7 @@ and a property test holds the two together, bit for bit, on every field after ev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -72,7 +73,7 @@ class Line:
         for fields, values, layout in ((STATE, self.s, tables.state), (LEDGER, self.count, tables.ledger)):
             for field in fields:  # what the line has no use for is zero, and stays so
                 if field.name not in values or field.name not in layout:
-                    values[field.name] = [0] * int(np.prod(layout.shape(field.name)))
+                    values[field.name] = [0] * math.prod(layout.shape(field.name))
         parameters = list(self.t.parameters)
         for place, value in zip(self.t.varied_row, self.s["varied"], strict=False):
             parameters[place] = value
@@ -446,8 +447,8 @@ class Line:
             cards = min(cards, self.s["credits"][x])
         if t.lot[x] >= 0 and cards < knobs[t.lot[x]]:
             cards = 0
-        if t.source[x] and cards > OFF // 2:
-            cards = t.batch[i] - self.s["queue"][x]  # a saturated source keeps its queue at one job
+        if cards > OFF // 2:  # no limit, or only such as are off; a saturated source keeps its queue at one job
+            cards = t.batch[i] - self.s["queue"][x] if t.source[x] else OFF
         return max(cards, 0)
 
     def items(self, i: int, p: int) -> list[int]:

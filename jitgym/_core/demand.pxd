@@ -38,21 +38,29 @@ cdef inline inlined demand(
 
 cdef inline inlined switch_regime(const Params* p, Block* b, Scratch* w) noexcept nogil:
     """Take the next step of the chain of regimes."""
-    cdef int k, lane, others = p.n_regimes - 1
+    cdef int g, k, lane, others = p.n_regimes - 1
+    cdef int32_t limit
     draw_rare(b, <uint32_t>SOURCE_LINE)
     for lane in range(LANES):
-        w.chosen[lane] = b.regime[lane] * others
-        b.regime[lane] = 0
+        w.chosen[lane] = 0
     for k in range(others):
         for lane in range(LANES):
-            b.regime[lane] += b.rare[0][lane] > p.regime_switch[w.chosen[lane] + k]
+            w.found[lane] = 0
+        for g in range(p.n_regimes):  # a choice among a few is faster than looking up
+            limit = p.regime_switch[g * others + k]
+            for lane in range(LANES):
+                w.found[lane] = limit if b.regime[lane] == g else w.found[lane]
+        for lane in range(LANES):
+            w.chosen[lane] += b.rare[0][lane] > w.found[lane]
+    for lane in range(LANES):
+        b.regime[lane] = w.chosen[lane]
 
 
 cdef inline inlined ordered(const Params* p, Block* b, Scratch* w, int r, bint rich) noexcept nogil:
     """Note the demand of a product in this slot."""
-    cdef int k, lane, size = p.demand_size[r]
+    cdef int k, g, lane, size = p.demand_size[r]
     cdef int last = (p.n_stages - 1) * (p.n_products if rich else 1) + r
-    cdef int32_t limit, above
+    cdef int32_t limit
     cdef const int32_t* law = p.demand_law + p.demand_start[r]
     if p.demand_kind[r] == SATURATED:
         for lane in range(LANES):
@@ -76,12 +84,21 @@ cdef inline inlined ordered(const Params* p, Block* b, Scratch* w, int r, bint r
             for lane in range(LANES):
                 w.chosen[lane] += <int32_t>(<double>b.calendar[lane] / <double>p.season_slots) * size
         for k in range(size):  # the thresholds rise: where one is not passed, none beyond it is
-            above = 0
+            if p.looks_up_demand[r]:
+                for lane in range(LANES):
+                    w.found[lane] = law[w.chosen[lane] + k]
+            else:  # regimes alone: a choice among a few is faster than looking up
+                limit = law[k]
+                for lane in range(LANES):
+                    w.found[lane] = limit
+                for g in range(1, p.n_regimes):
+                    limit = law[g * size + k]
+                    for lane in range(LANES):
+                        w.found[lane] = limit if b.regime[lane] == g else w.found[lane]
             for lane in range(LANES):
-                limit = 1 if w.moved[lane] > law[w.chosen[lane] + k] else 0
-                w.asked[lane] += limit
-                above |= limit
-            if above == 0:
+                w.found[lane] = 1 if w.moved[lane] > w.found[lane] else 0
+                w.asked[lane] += w.found[lane]
+            if not any_of(w.found):
                 break
 
 

@@ -44,7 +44,7 @@ cdef struct Params:
     # what the line has
     bint rich, counts_below, quality, spoilage, counts_crew, outages, has_credits, expediting, has_notice
     int[STAGE_ROWS] follower, input_start, input_order, batch, room, exhaustive, has_setup, spoils
-    int[STAGE_ROWS] fails, timed, levels, hazard_start, repair_keep, pm_keep, wears_at_random, varies_hazard
+    int[STAGE_ROWS] fails, timed, levels, hazard_start, repair_keep, pm_keep, wears_at_random, varies_hazard, varies_defect, same_finish, same_slots
     int[STAGE_ROWS] monitoring, noise_start, noise_size, noise_radius, off_at_times
     int[STAGE_ROWS] inspects, shifts, rework, jidoka, defect_start
     int[STAGE_ROWS] is_rich, shares_items
@@ -54,7 +54,7 @@ cdef struct Params:
     int[STAGE_ROWS] lead, ring_start, review, multiple, capacity, has_outages, sends_defects
     int[UNITS] source, kanban, loop, loop_end, basestock, release, credit_top, lot
     int[STAGE_ROWS] pm_level, target, echelon, order, expedite
-    int[PRODUCT_ROWS] demand_kind, demand_start, demand_size, notice, advance_start
+    int[PRODUCT_ROWS] looks_up_demand, demand_kind, demand_start, demand_size, notice, advance_start
     int technicians, n_regimes, n_seasons, season_slots, backlog_limit
     int[PAIRS] calls       # the sources, of those that hold pairs, with a word that the line uses
     const int32_t* demand_law
@@ -104,5 +104,7 @@ cdef struct Block:
 cdef struct Scratch:
     # what functions note for one another within a slot; apart from the block, or the compiler would have to suspect
     # that rows of the block with an index known at run time lie here
-    int32_t[LANES] asked, idle, fits, exposed, hazard, done, found, begun, chosen, bad, moved, material, position
+    int32_t[LANES] asked, idle, fits, exposed, hazard, done, found, begun, chosen, bad, moved, material, left_over
+    int32_t[LANES] position
     int32_t[PRODUCT_ROWS][LANES] cards
+    int some_found             # whether inspection found defects in any lane

@@ -364,6 +364,11 @@ cdef class Stepper:
         self.p.has_notice = "notice" in has
         varied = set(tables.varied_row.tolist())
         of = tables.parameter.start
+
+        def same(name, i):
+            rows = range(of(name) + i * n, of(name) + i * n + n)
+            return len({tables.parameters[row] for row in rows}) == 1 and varied.isdisjoint(rows)
+
         chain = tables.follower.tolist() == list(range(1, tables.n_stages + 1))
         rich = not chain or bool(has - {"variation"}) or n > 1
         for i in range(tables.n_stages):
@@ -371,6 +376,9 @@ cdef class Stepper:
             rows += [of(name) + i for name in ("setup_slots", "repair_slots", "pm_slots", "stop_slots")]
             self.p.is_rich[i] = n > 1 or self.p.quality or self.p.counts_crew or any(laws[row] > 0 for row in rows)
             self.p.varies_hazard[i] = of("hazard") + i in varied
+            self.p.same_finish[i] = same("job_finish", i)
+            self.p.same_slots[i] = same("job_slots", i) and not any(laws[of("job_slots") + i * n + r] for r in range(n))
+            self.p.varies_defect[i] = of("defect") + i in varied
             growth = of("wear") + i
             self.p.wears_at_random[i] = tables.parameters[growth] < CERTAIN or growth in varied
             items = tables.item_order[tables.item_start[i] : tables.item_start[i + 1]].tolist()
@@ -383,6 +391,8 @@ cdef class Stepper:
         takes = max(tables.review.max(initial=1), tables.multiple.max(initial=1)) > 1 or tables.capacity.min(initial=BIG) < BIG
         demand = tables.n_regimes > 1 or tables.random_phase > 0 or tables.initial[tables.state.start("phase")] > 0
         levels = any(of("demand") + r in varied for r in range(n))
+        for r in range(n):
+            self.p.looks_up_demand[r] = tables.n_seasons > 1 or of("demand") + r in varied
         served = tables.item_serves.min(initial=1) > 0
         self.p.rich = rich or several or takes or demand or levels or not served or tables.lot.max() >= 0
 

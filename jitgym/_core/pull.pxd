@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, uint32_t
 
 from jitgym._core.demand cimport withdraw_bad
-from jitgym._core.line cimport LANES, Block, Params, Scratch
+from jitgym._core.line cimport LANES, PRODUCTS, Block, Params, Scratch
 from jitgym._core.luck cimport SOURCE_ITEM, SOURCE_STORE, any_both, any_of, begin, draw_job, draw_rare, share
 from jitgym._core.threefry cimport inlined
 from jitgym._core.work cimport DOWN, IN_SETUP, PM, RUN, SET_UP, WAITING
@@ -12,6 +12,7 @@ cdef enum:
     OFF = 0x40000000
     BIG = 0x40000000
     NO_SETUP = 0
+    PRODUCTS_SHIFT = 3
 
 
 cdef inline inlined pull(const Params* p, Block* b, Scratch* w, int since, bint rich) noexcept nogil:
@@ -84,10 +85,12 @@ cdef inline inlined release_products(
     const Params* p, Block* b, Scratch* w, int i, int f, int since
 ) noexcept nogil:
     """The same for any stage and any products."""
-    cdef int r, n = p.n_products
+    cdef int r, lane, n = p.n_products
     for r in range(n):
         open_cards(p, b, i, r, f, since, w.cards[r], True)
-    if n > 1 and p.shares_items[i]:
+    for lane in range(LANES):
+        w.left_over[lane] = 0
+    if n > 1 and p.shares_items[i] and turns_matter(p, b, w, i):
         release_in_turn(p, b, w, i)
     else:
         for r in range(n):
@@ -101,13 +104,13 @@ cdef inline inlined open_cards(
     cdef int lane, n = p.n_products if rich else 1
     cdef int x = i * n + r, beyond = f * n + r, end
     cdef int32_t here, asked, credit, one_job, top
-    for lane in range(LANES):
-        cards[lane] = OFF
     if p.kanban[x] >= 0:
         for lane in range(LANES):
             here = b.queue[x][lane] + b.job[x][lane] + b.store[x][lane]
-            asked = b.kanban_knob[x][lane] - here
-            cards[lane] = asked if asked < cards[lane] else cards[lane]
+            cards[lane] = b.kanban_knob[x][lane] - here
+    else:
+        for lane in range(LANES):
+            cards[lane] = OFF
     if p.loop[x] >= 0:
         end = (p.follower[p.loop_end[x]] if rich else p.loop_end[x] + 1) * n + r
         for lane in range(LANES):
@@ -138,6 +141,9 @@ cdef inline inlined open_cards(
         for lane in range(LANES):
             one_job = p.batch[i] - b.queue[x][lane]  # a saturated source keeps its queue at one job
             cards[lane] = one_job if cards[lane] > OFF // 2 else cards[lane]
+    elif rich and p.shares_items[i]:
+        for lane in range(LANES):
+            cards[lane] = OFF if cards[lane] > OFF // 2 else cards[lane]  # a limit that is off is none: equal turns
     for lane in range(LANES):
         cards[lane] = cards[lane] if cards[lane] > 0 else 0
 
@@ -150,9 +156,14 @@ cdef inline inlined material(const Params* p, Block* b, int i, int r, int32_t* l
         for lane in range(LANES):
             left_over[lane] = b.store[i - 1][lane] if i > 0 else BIG
     else:
-        for lane in range(LANES):
-            left_over[lane] = BIG
-        for k in range(p.input_start[i], p.input_start[i + 1]):
+        if p.input_start[i] < p.input_start[i + 1]:
+            x = p.input_order[p.input_start[i]] * p.n_products + r
+            for lane in range(LANES):
+                left_over[lane] = b.store[x][lane]
+        else:
+            for lane in range(LANES):
+                left_over[lane] = BIG
+        for k in range(p.input_start[i] + 1, p.input_start[i + 1]):
             x = p.input_order[k] * p.n_products + r
             for lane in range(LANES):
                 units = b.store[x][lane]
@@ -163,6 +174,29 @@ cdef inline inlined material(const Params* p, Block* b, int i, int r, int32_t* l
             for lane in range(LANES):
                 units = b.stock[item][lane]
                 left_over[lane] = units if units < left_over[lane] else left_over[lane]
+
+
+cdef inline int turns_matter(const Params* p, const Block* b, Scratch* w, int i) noexcept nogil:
+    """Return whether in any lane an item of the stage is too short for all that have cards, or has defective units."""
+    cdef int k, r, item, lane, n = p.n_products
+    cdef int32_t all_cards
+    for lane in range(LANES):
+        w.asked[lane] = 0
+        w.found[lane] = 0
+    for r in range(n):
+        for lane in range(LANES):  # no more than OFF together: there is no more of anything
+            all_cards = w.asked[lane] + (w.cards[r][lane] if w.cards[r][lane] < OFF // PRODUCTS else OFF // PRODUCTS)
+            w.asked[lane] = all_cards
+    for k in range(p.item_start[i], p.item_start[i + 1]):
+        item = p.item_order[k]
+        for lane in range(LANES):
+            all_cards = w.asked[lane]
+            w.found[lane] = 1 if all_cards > b.stock[item][lane] else w.found[lane]
+        if p.quality:
+            for lane in range(LANES):
+                all_cards = w.asked[lane] if b.stock_bad[item][lane] > 0 else 0
+                w.found[lane] = 1 if all_cards > 0 else w.found[lane]
+    return any_of(w.found)
 
 
 cdef inline inlined release_in_turn(const Params* p, Block* b, Scratch* w, int i) noexcept nogil:
@@ -193,13 +227,17 @@ cdef inline inlined release_product(const Params* p, Block* b, Scratch* w, int i
     """Release one product as far as ``w.cards`` and material allow; a unit with a defective part is defective."""
     cdef int k, item, y, lane, n = p.n_products
     cdef int x = i * n + r
+    cdef int32_t left
     cdef int32_t[LANES] units
     material(p, b, i, r, units, True)
     for lane in range(LANES):
-        units[lane] = w.cards[r][lane] if w.cards[r][lane] < units[lane] else units[lane]
+        left = units[lane]
+        units[lane] = w.cards[r][lane] if w.cards[r][lane] < left else left
+        left -= units[lane]
+        w.left_over[lane] = left if left > w.left_over[lane] else w.left_over[lane]
         b.queue[x][lane] += units[lane]
         b.released[x][lane] += units[lane]
-    if p.quality:
+    if p.quality and any_bad(p, b, i, r, units):
         for lane in range(LANES):
             w.moved[lane] = units[lane]
         release_defects(p, b, w, i, r)
@@ -215,6 +253,17 @@ cdef inline inlined release_product(const Params* p, Block* b, Scratch* w, int i
     if p.release[x] >= 0:
         for lane in range(LANES):
             b.credits[x][lane] -= units[lane]
+
+
+cdef inline int any_bad(const Params* p, const Block* b, int i, int r, const int32_t* units) noexcept nogil:
+    """Return whether there are defective parts where any of these units are drawn from."""
+    cdef int k, found = 0
+    for k in range(p.input_start[i], p.input_start[i + 1]):
+        found |= any_both(b.store_bad[p.input_order[k] * p.n_products + r], units)
+    for k in range(p.item_start[i], p.item_start[i + 1]):
+        if p.item_serves[p.item_order[k] * p.n_products + r]:
+            found |= any_both(b.stock_bad[p.item_order[k]], units)
+    return found
 
 
 cdef inline inlined release_defects(const Params* p, Block* b, Scratch* w, int i, int r) noexcept nogil:
@@ -318,14 +367,11 @@ cdef inline inlined load_in_full(
     const Params* p, Block* b, Scratch* w, int i
 ) noexcept nogil:
     """Start maintenance if asked, else a setup or a job if there is one; count the slot by what comes."""
-    cdef int lane, x, n = p.n_products
+    cdef int lane
     cdef int32_t idle, units, starts, held, batch = p.batch[i], room = p.room[i]
     for lane in range(LANES):
         idle = 1 if b.mode[i][lane] == RUN else 0
-        w.idle[lane] = idle if b.setting[i][lane] != IN_SETUP else 0
-    for x in range(i * n, (i + 1) * n):
-        for lane in range(LANES):
-            w.idle[lane] = w.idle[lane] if b.job[x][lane] == 0 else 0
+        w.idle[lane] = idle if b.left[i][lane] == 0 else 0  # neither a job nor a setup
     if not any_of(w.idle):
         return
     if p.pm_level[i] >= 0:
@@ -353,15 +399,16 @@ cdef inline inlined load_in_full(
 cdef inline inlined tell_starved(const Params* p, Block* b, Scratch* w, int i) noexcept nogil:
     """Count the machines in ``w.found``, which have an empty queue, as starved, or blocked if there is material."""
     cdef int lane, r
-    for lane in range(LANES):
-        w.position[lane] = 0
-    for r in range(p.n_products):
-        material(p, b, i, r, w.material, True)
+    if p.shares_items[i]:  # what one product left behind, another may have taken
         for lane in range(LANES):
-            w.position[lane] = w.material[lane] if w.material[lane] > w.position[lane] else w.position[lane]
+            w.left_over[lane] = 0
+        for r in range(p.n_products):
+            material(p, b, i, r, w.material, True)
+            for lane in range(LANES):
+                w.left_over[lane] = w.material[lane] if w.material[lane] > w.left_over[lane] else w.left_over[lane]
     for lane in range(LANES):
-        b.blocked[i][lane] += w.found[lane] if w.position[lane] > 0 else 0
-        b.starved[i][lane] += w.found[lane] if w.position[lane] == 0 else 0
+        b.blocked[i][lane] += w.found[lane] if w.left_over[lane] > 0 else 0
+        b.starved[i][lane] += w.found[lane] if w.left_over[lane] == 0 else 0
 
 
 cdef inline inlined maintain(
@@ -389,20 +436,24 @@ cdef inline inlined maintain(
 cdef inline inlined choose(const Params* p, Block* b, Scratch* w, int i) noexcept nogil:
     """Note in ``w.chosen`` the product that a machine is to make, and in ``w.position`` its units in the queue."""
     cdef int lane, r, n = p.n_products
-    cdef int32_t better, stays, exhaustive = p.exhaustive[i]
-    for lane in range(LANES):
-        w.chosen[lane] = 0
-        w.position[lane] = b.queue[i * n][lane]
+    cdef int32_t key, stays, exhaustive = p.exhaustive[i]
     if n == 1:
+        for lane in range(LANES):
+            w.chosen[lane] = 0
+            w.position[lane] = b.queue[i][lane]
         return
     for lane in range(LANES):
-        w.found[lane] = w.position[lane] if b.product[i][lane] == 0 else 0  # the queue of the present product
+        w.found[lane] = b.queue[i * n][lane]  # of the present product
+        w.position[lane] = b.queue[i * n][lane] * PRODUCTS + PRODUCTS - 1  # the longest, of equals the first listed
     for r in range(1, n):
         for lane in range(LANES):
-            better = 1 if b.queue[i * n + r][lane] > w.position[lane] else 0
-            w.chosen[lane] = r if better else w.chosen[lane]
-            w.position[lane] = b.queue[i * n + r][lane] if better else w.position[lane]
+            key = b.queue[i * n + r][lane] * PRODUCTS + PRODUCTS - 1 - r
+            w.position[lane] = key if key > w.position[lane] else w.position[lane]
             w.found[lane] = b.queue[i * n + r][lane] if b.product[i][lane] == r else w.found[lane]
+    for lane in range(LANES):
+        key = w.position[lane]
+        w.chosen[lane] = PRODUCTS - 1 - (key & (PRODUCTS - 1))
+        w.position[lane] = key >> PRODUCTS_SHIFT
     for lane in range(LANES):
         stays = exhaustive if w.found[lane] > 0 else 0
         stays = 1 if b.setting[i][lane] == SET_UP else stays
@@ -461,11 +512,16 @@ cdef inline inlined begin_jobs(const Params* p, Block* b, Scratch* w, int i) noe
             for lane in range(LANES):
                 b.queue_bad[x][lane] -= w.bad[lane]
                 b.job_bad[x][lane] += w.bad[lane]
-        begin(p, b, w, p.row.job_slots + x, b.job_slots[x], b.job_words[1])
         for lane in range(LANES):
             b.queue[x][lane] -= w.moved[lane]
             b.job[x][lane] += w.moved[lane]
-            b.left[i][lane] = w.begun[lane] if w.moved[lane] > 0 else b.left[i][lane]
+        if not p.same_slots[i]:
+            begin(p, b, w, p.row.job_slots + x, b.job_slots[x], b.job_words[1])
+            for lane in range(LANES):
+                b.left[i][lane] = w.begun[lane] if w.moved[lane] > 0 else b.left[i][lane]
+    if p.same_slots[i]:
+        for lane in range(LANES):
+            b.left[i][lane] = b.job_slots[i * n][lane] if w.idle[lane] else b.left[i][lane]
     if n > 1:
         for lane in range(LANES):
             change = w.idle[lane] if w.chosen[lane] != b.product[i][lane] else 0

@@ -157,7 +157,8 @@ cdef inline inlined receive(const Params* p, Block* b, Scratch* w, int j) noexce
     """Put a delivery into the item's store, but for the defective units that inspection finds."""
     cdef int lane, item = p.supplier_item[j]
     if p.sends_defects[j] and any_of(w.moved):
-        draw_rare(b, <uint32_t>(SOURCE_SUPPLIER + j))
+        if not p.has_outages[j]:  # or it has been drawn for them
+            draw_rare(b, <uint32_t>(SOURCE_SUPPLIER + j))
         portion(w.moved, b.defective_chance[j], b.rare[1], w.bad)
         portion(w.bad, b.inspect_chance[j], b.rare[2], w.found)
         for lane in range(LANES):

@@ -160,75 +160,100 @@ cdef inline inlined read(const Params* p, Block* b, int i) noexcept nogil:
 
 cdef inline inlined work_in_full(const Params* p, Block* b, Scratch* w, int i) noexcept nogil:
     """One slot of any machine."""
-    cdef int lane, x, n = p.n_products
-    cdef int32_t[LANES] units, finish, setting, ends, renewed, keep
-    cdef int32_t u, mode, running, working, timer, limit, last, active, back
-    cdef int32_t timed = p.timed[i], repair_keep = p.repair_keep[i], pm_keep = p.pm_keep[i]
-    for lane in range(LANES):
-        units[lane] = 0           # in the machine
-        finish[lane] = -1      # the threshold of their end
-    for x in range(i * n, (i + 1) * n):
-        for lane in range(LANES):
-            finish[lane] = b.job_finish[x][lane] if b.job[x][lane] > 0 else finish[lane]
-            units[lane] += b.job[x][lane]
+    cdef int lane
+    cdef int32_t[LANES] finish, active, ends
+    cdef int32_t u, mode, running, working, timer, limit, last, moves, done, timed = p.timed[i]
+    threshold_of_jobs(p, b, i, finish)
     for lane in range(LANES):
         running = 1 if b.mode[i][lane] == RUN else 0
-        working = running if units[lane] > 0 else 0
-        setting[lane] = running - working if b.setting[i][lane] == IN_SETUP else 0
-        w.exposed[lane] = working + (running - working) * timed
+        working = running if b.left[i][lane] > 0 else 0  # a job or a setup
+        active[lane] = working
         w.done[lane] = working
-        finish[lane] = b.setup_finish[i][lane] if setting[lane] else finish[lane]
+    if p.has_setup[i]:
+        for lane in range(LANES):
+            w.done[lane] = active[lane] if b.setting[i][lane] != IN_SETUP else 0
+            finish[lane] = finish[lane] if b.setting[i][lane] != IN_SETUP else b.setup_finish[i][lane]
     for lane in range(LANES):
         mode = b.mode[i][lane]
+        running = 1 if mode == RUN else 0
+        w.exposed[lane] = w.done[lane] + (running - w.done[lane]) * timed
         limit = b.repair_finish[i][lane] if mode == DOWN else finish[lane]
         limit = b.pm_finish[i][lane] if mode == PM else limit
-        limit = b.stop_finish[i][lane] if mode == STOP else limit
-        finish[lane] = limit
-        running = 1 if mode == RUN else 0
-        active = w.done[lane] + setting[lane] if mode == RUN else 1
-        active = 0 if mode == WAITING else active
-        timer = b.left[i][lane] if running else b.off_left[i][lane]
-        last = 1 if timer == 1 else 0
-        ends[lane] = active * last
-        b.left[i][lane] -= active * (1 - last) * running
-        b.off_left[i][lane] -= active * (1 - last) * (1 - running)
+        finish[lane] = b.stop_finish[i][lane] if mode == STOP else limit
+        moves = active[lane] if mode == RUN else 1
+        active[lane] = moves if mode != WAITING else 0
     for lane in range(LANES):
         u = b.first_word[i + 1][lane]
         mode = b.mode[i][lane]
-        ends[lane] = ends[lane] if u <= finish[lane] else 0
-        back = ends[lane] if mode != RUN else 0
-        w.done[lane] *= ends[lane]
-        setting[lane] *= ends[lane]
-        b.left[i][lane] = 0 if setting[lane] else b.left[i][lane]
-        b.setting[i][lane] = SET_UP if setting[lane] else b.setting[i][lane]
-        b.off_left[i][lane] = 0 if back else b.off_left[i][lane]
-        b.mode[i][lane] = RUN if back else mode
-        keep[lane] = repair_keep if mode == DOWN else pm_keep
-        w.found[lane] = back
-        renewed[lane] = back if mode != STOP else 0
+        timer = b.left[i][lane] if mode == RUN else b.off_left[i][lane]
+        last = active[lane] if timer == 1 else 0
+        done = last if u <= finish[lane] else 0
+        moves = active[lane] - last + done
+        b.left[i][lane] -= moves if mode == RUN else 0
+        b.off_left[i][lane] -= moves if mode != RUN else 0
+        ends[lane] = done
+        w.found[lane] = done if mode != RUN else 0
+    if any_of(w.found):
+        come_back(p, b, w, i)
+    if p.has_setup[i]:
+        for lane in range(LANES):
+            done = ends[lane] - w.found[lane] if b.setting[i][lane] == IN_SETUP else 0
+            b.setting[i][lane] = SET_UP if done else b.setting[i][lane]
+    for lane in range(LANES):
+        w.done[lane] = ends[lane] if w.done[lane] else 0
+    if draws_for_wear(p, i):
+        draw_rare(b, <uint32_t>(SOURCE_STAGE + i))
     if any_of(w.done):
         finish_jobs(p, b, w, i)
-    if any_of(w.found):
-        for lane in range(LANES):
-            b.shifted[i][lane] = 0 if w.found[lane] else b.shifted[i][lane]
-        keep_wear(p, b, i, renewed, keep)
     if p.fails[i]:
         expose(p, b, w, i)
-        read(p, b, i)
+        if p.levels[i] > 1 or p.monitoring[i] == 0:
+            read(p, b, i)
+
+
+cdef inline bint draws_for_wear(const Params* p, int i) noexcept nogil:
+    """Whether the words of a stage are needed in every slot."""
+    return p.noise_size[i] > 0 or p.wears_at_random[i] or p.shifts[i]
+
+
+cdef inline inlined threshold_of_jobs(const Params* p, const Block* b, int i, int32_t* finish) noexcept nogil:
+    """Note the threshold of the end of the jobs in a machine."""
+    cdef int r, lane, n = p.n_products
+    for lane in range(LANES):
+        finish[lane] = b.job_finish[i * n][lane]
+    if not p.same_finish[i]:
+        for r in range(1, n):
+            for lane in range(LANES):
+                finish[lane] = b.job_finish[i * n + r][lane] if b.product[i][lane] == r else finish[lane]
+
+
+cdef inline inlined come_back(const Params* p, Block* b, Scratch* w, int i) noexcept nogil:
+    """Let the machines in ``w.found`` run again: after a repair or a maintenance less worn, and in control."""
+    cdef int lane
+    cdef int32_t[LANES] renewed, keep
+    cdef int32_t mode, repair_keep = p.repair_keep[i], pm_keep = p.pm_keep[i]
+    for lane in range(LANES):
+        mode = b.mode[i][lane]
+        keep[lane] = repair_keep if mode == DOWN else pm_keep
+        renewed[lane] = w.found[lane] if mode != STOP else 0
+        b.mode[i][lane] = RUN if w.found[lane] else mode
+        b.shifted[i][lane] = 0 if w.found[lane] else b.shifted[i][lane]
+    keep_wear(p, b, i, renewed, keep)
 
 
 cdef inline inlined finish_jobs(const Params* p, Block* b, Scratch* w, int i) noexcept nogil:
     """Put the jobs that ``w.done`` marks into the store, but for the defects that self-inspection finds.
 
-    Uses ``w.asked``, ``w.hazard`` and ``w.idle`` as scratch; leaves ``w.found``, ``w.chosen``, ``w.exposed`` alone.
+    Uses ``w.asked``, ``w.hazard`` and ``w.idle`` as scratch; leaves ``w.exposed`` alone.
     """
     cdef int lane, x, n = p.n_products
     cdef int32_t units, scrapped, again
-    for lane in range(LANES):
-        w.idle[lane] = 0           # 1: defects are found
+    w.some_found = False
     if p.inspects[i]:
+        if not draws_for_wear(p, i):
+            draw_rare(b, <uint32_t>(SOURCE_STAGE + i))
         inspect(p, b, w, i)
-        if p.rework[i] and any_of(w.idle):
+        if p.rework[i] and w.some_found:
             for x in range(i * n, (i + 1) * n):
                 begin(p, b, w, p.row.job_slots + x, b.job_slots[x], b.job_words[1])
                 for lane in range(LANES):
@@ -239,13 +264,13 @@ cdef inline inlined finish_jobs(const Params* p, Block* b, Scratch* w, int i) no
             for lane in range(LANES):
                 w.done[lane] -= w.idle[lane]
     for x in range(i * n, (i + 1) * n):
-        if p.inspects[i]:
-            for lane in range(LANES):
-                scrapped = b.job_bad[x][lane] if w.idle[lane] else 0
-                b.job[x][lane] -= scrapped
-                b.job_bad[x][lane] -= scrapped
-                b.scrapped[x][lane] += scrapped
-        if p.quality:
+        if p.quality and any_of(b.job_bad[x]):
+            if w.some_found:
+                for lane in range(LANES):
+                    scrapped = b.job_bad[x][lane] if w.idle[lane] else 0
+                    b.job[x][lane] -= scrapped
+                    b.job_bad[x][lane] -= scrapped
+                    b.scrapped[x][lane] += scrapped
             for lane in range(LANES):
                 units = b.job_bad[x][lane] if w.done[lane] else 0
                 b.store_bad[x][lane] += units
@@ -255,33 +280,39 @@ cdef inline inlined finish_jobs(const Params* p, Block* b, Scratch* w, int i) no
             b.store[x][lane] += units
             b.finished[x][lane] += units
             b.job[x][lane] -= units
-    for lane in range(LANES):
-        b.left[i][lane] = 0 if w.done[lane] else b.left[i][lane]
 
 
 cdef inline inlined inspect(const Params* p, Block* b, Scratch* w, int i) noexcept nogil:
-    """Let finished jobs be defective; note in ``w.idle`` where defects are found, and stop the machine there."""
+    """Let finished jobs be defective; note in ``w.idle`` where defects are found, if any are; stop the machine there."""
     cdef int lane, x, n = p.n_products
-    cdef int32_t level, bad, top = p.levels[i]
+    cdef int32_t makes, top = p.levels[i]
     cdef const int32_t* defect = p.defect + p.defect_start[i]
-    draw_rare(b, <uint32_t>(SOURCE_STAGE + i))
+    cdef int32_t usual = defect[0], worst = defect[top]
     for lane in range(LANES):
-        level = top if b.shifted[i][lane] else b.wear[i][lane]
-        w.hazard[lane] = defect[level]
-        w.asked[lane] = 0
-    multiply(w.hazard, b.defect_factor[i])
-    for x in range(i * n, (i + 1) * n):
+        w.hazard[lane] = usual
+    if top > 1:
         for lane in range(LANES):
-            bad = w.done[lane] if b.rare[3][lane] <= w.hazard[lane] else 0
-            b.job_bad[x][lane] = b.job[x][lane] if bad else b.job_bad[x][lane]
-            w.asked[lane] += b.job_bad[x][lane]
+            w.hazard[lane] = defect[b.wear[i][lane]]
     for lane in range(LANES):
-        w.asked[lane] = w.done[lane] if w.asked[lane] > 0 else 0
-    if any_of(w.asked):
+        w.hazard[lane] = worst if b.shifted[i][lane] else w.hazard[lane]
+    if p.varies_defect[i]:
+        multiply(w.hazard, b.defect_factor[i])
+    for lane in range(LANES):
+        w.asked[lane] = w.done[lane] if b.rare[3][lane] <= w.hazard[lane] else 0
+    for x in range(i * n, (i + 1) * n):
+        if any_of(b.job_bad[x]):
+            for lane in range(LANES):
+                w.asked[lane] = w.done[lane] if b.job_bad[x][lane] > 0 else w.asked[lane]
+    if any_of(w.asked):  # all of a job is defective, or the share that it was loaded with
+        for x in range(i * n, (i + 1) * n):
+            for lane in range(LANES):
+                makes = w.done[lane] if b.rare[3][lane] <= w.hazard[lane] else 0
+                b.job_bad[x][lane] = b.job[x][lane] if makes else b.job_bad[x][lane]
         draw_job(b, i)
         for lane in range(LANES):
             w.idle[lane] = w.asked[lane] if b.job_words[0][lane] <= b.detect[i][lane] else 0
-        if p.jidoka[i]:
+        w.some_found = any_of(w.idle)
+        if p.jidoka[i] and w.some_found:
             begin(p, b, w, p.row.stop_slots + i, b.stop_slots[i], b.job_words[2])
             for lane in range(LANES):
                 b.mode[i][lane] = STOP if w.idle[lane] else b.mode[i][lane]
@@ -294,19 +325,20 @@ cdef inline inlined expose(const Params* p, Block* b, Scratch* w, int i) noexcep
     cdef int lane
     cdef int32_t u, wear, grows, breaks, top = p.levels[i] - 1, mode = WAITING if p.counts_crew else DOWN
     cdef const int32_t* hazard = p.hazard + p.hazard_start[i]
-    if p.noise_size[i] > 0 or ((p.wears_at_random[i] or p.shifts[i]) and any_of(w.exposed)):
-        draw_rare(b, <uint32_t>(SOURCE_STAGE + i))
+    cdef int32_t usual = hazard[0]
     for lane in range(LANES):
-        w.hazard[lane] = hazard[b.wear[i][lane]]
+        w.hazard[lane] = usual
         b.age[i][lane] += w.exposed[lane]
+    if top > 0:
+        for lane in range(LANES):
+            u = b.rare[0][lane] if p.wears_at_random[i] else 0
+            wear = b.wear[i][lane]
+            w.hazard[lane] = hazard[wear]
+            grows = w.exposed[lane] if wear < top else 0
+            grows = grows if u <= b.wear_growth[i][lane] else 0
+            b.wear[i][lane] = wear + grows
     if p.varies_hazard[i]:
         multiply(w.hazard, b.hazard_factor[i])
-    for lane in range(LANES):
-        u = b.rare[0][lane] if p.wears_at_random[i] else 0
-        wear = b.wear[i][lane]
-        grows = w.exposed[lane] if wear < top else 0
-        grows = grows if u <= b.wear_growth[i][lane] else 0
-        b.wear[i][lane] = wear + grows
     if p.shifts[i]:
         for lane in range(LANES):
             u = w.exposed[lane] if b.rare[2][lane] <= b.shift_chance[i][lane] else 0
