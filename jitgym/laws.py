@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,12 @@ Ints = npt.NDArray[np.int32]
 
 CERTAIN: Final = 2**31 - 1
 """The threshold of what is certain."""
+MOST_DEMAND: Final = 1 << 16
+"""Most units that customers may order in a slot, but for a chance of 2**-33."""
+MOST_LAWS: Final = 1 << 21
+"""Most thresholds of demand of one line: units, times levels, regimes and parts of the season."""
+DEMAND_LEVELS: Final = 17
+"""Where mean demand varies from line to line, it takes one of this many values, evenly spaced."""
 
 
 def threshold(probability: float) -> int:
@@ -73,16 +79,26 @@ def demand_thresholds(law: DemandLaw, rate: float = 1.0) -> Ints:
         return count_thresholds([1 - law.bernoulli * rate])
     if law.table is not None:
         return count_thresholds(np.cumsum(law.table)[:-1])
-    mean = law.mean * rate
-    if mean == 0:
+    if law.mean * rate == 0:
         return _ints([])
+    return count_thresholds(_counts(law, rate).cdf(np.arange(most_demand(law, rate) + 2)))
+
+
+def most_demand(law: DemandLaw, rate: float = 1.0) -> int:
+    """Return the units of a slot's demand that are passed with a chance of 2**-33, its mean multiplied by a rate."""
+    if law.poisson is None and law.negative_binomial is None:
+        return 1 if law.table is None else len(law.table)
+    return int(_counts(law, rate).isf(2.0**-33)) if law.mean * rate > 0 else 0
+
+
+def _counts(law: DemandLaw, rate: float) -> Any:
+    """Return the distribution of a law that is Poisson or negative binomial."""
+    mean = law.mean * rate
     if law.poisson is not None:
-        distribution = stats.poisson(mean)
-    else:
-        count = law.negative_binomial
-        assert count is not None  # one of the forms is given: the scenario is validated
-        distribution = stats.nbinom(count.dispersion, count.dispersion / (count.dispersion + mean))
-    return count_thresholds(distribution.cdf(np.arange(int(distribution.isf(2.0**-33)) + 2)))
+        return stats.poisson(mean)
+    count = law.negative_binomial
+    assert count is not None  # one of the forms is given: the scenario is validated
+    return stats.nbinom(count.dispersion, count.dispersion / (count.dispersion + mean))
 
 
 def stationary(switch: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:

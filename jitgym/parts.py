@@ -16,6 +16,8 @@ MAX_TABLE = 4096
 """Most entries of a hazard, demand or duration table."""
 MOST_TIMES = 16
 """A parameter of a line may be at most this many times that of its scenario."""
+LEAST_CHANCE = 2.0**-31
+"""The smallest probability that is not rounded to never."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -75,8 +77,8 @@ class Duration(Part):
             return {"slots": data}
         if isinstance(data, Mapping) and set(data) == {"geometric"}:
             mean = data["geometric"]
-            if isinstance(mean, bool) or not isinstance(mean, (int, float)) or not 1 <= mean < math.inf:
-                raise ValueError(f"geometric must be a mean >= 1 slot, got {mean!r}")
+            if isinstance(mean, bool) or not isinstance(mean, (int, float)) or not 1 <= mean <= 1 / LEAST_CHANCE:
+                raise ValueError(f"geometric must be a mean of 1 to 2**31 slots, got {mean!r}")
             return {"slots": 1, "finish": 1 / mean}
         if isinstance(data, Mapping) and set(data) == {"table"}:
             return {"slots": 1, **data}
@@ -86,8 +88,8 @@ class Duration(Part):
 
     @model_validator(mode="after")
     def _ends(self) -> Duration:
-        if self.finish == 0:
-            raise ValueError("finish must be > 0, got 0: it would never end")
+        if self.finish < LEAST_CHANCE:
+            raise ValueError(f"finish must be >= 2**-31, got {self.finish:g}: it would never end")
         if self.table is not None and (self.slots, self.finish) != (1, 1.0):
             raise ValueError("table must stand alone, got slots or finish besides")
         return self
@@ -205,7 +207,14 @@ class Outage(Part):
     """A spell without deliveries: it begins with probability ``fail`` a slot and ends with ``recover``."""
 
     fail: Probability
-    recover: Annotated[float, Field(gt=0, le=1)]
+    recover: Probability
+
+    @field_validator("recover")
+    @classmethod
+    def _ends(cls, recover: float) -> float:
+        if recover < LEAST_CHANCE:
+            raise ValueError(f"must be >= 2**-31, got {recover:g}: it would never end")
+        return recover
 
 
 class Supplier(Part):
@@ -411,8 +420,8 @@ class Vary(Part):
             raise ValueError(f"high must be a probability, got {self.high:g}")
         if kind.unit == "times" and self.high > MOST_TIMES:
             raise ValueError(f"high must be <= {MOST_TIMES}, times the value of the scenario, got {self.high:g}")
-        if self.low == 0 and self.parameter.endswith(("finish", "recover")):
-            raise ValueError("low must be > 0, got 0: it would never end")
+        if self.low < LEAST_CHANCE and self.parameter.endswith(("finish", "recover")):
+            raise ValueError(f"low must be >= 2**-31, got {self.low:g}: it would never end")
         if self.product is not None and kind.axis not in ("stage_product", "product"):
             raise ValueError(f"product is for parameters of products, not for {self.parameter}")
         return self

@@ -3,7 +3,7 @@
 This and ``parts.py`` are the only validators of the package. Whatever is wrong with a description is told here,
 all at once, each with the place, the rule and the value::
 
-    line.yaml:8:12: stages[1].process.geometric must be >= 1 slot, got 0.5
+    line.yaml:8:12: stages[1].process.geometric must be a mean of 1 to 2**31 slots, got 0.5
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from jitgym.errors import InputError
 from jitgym.fields import KNOBS, PARAMETERS
 from jitgym.files import find_scenario, nearest, position_in_yaml, read_yaml, scenario_files, spell_path, split_place
+from jitgym.laws import DEMAND_LEVELS, MOST_DEMAND, MOST_LAWS, most_demand
 from jitgym.parts import (
     PRICED_BY,
     Control,
@@ -135,7 +137,7 @@ class Scenario(Part):
     def _demand_faults(self) -> Iterator[str]:
         """Yield what is wrong with the laws of demand, and with what multiplies them."""
         demand = self.demand
-        laws = self.laws
+        laws, thresholds = self.laws, 0
         for p, law in enumerate(laws):
             where = f"products[{p}].law" if self.products and self.products[p].law is not None else "demand.law"
             if law is None:
@@ -150,8 +152,17 @@ class Scenario(Part):
                 yield f"{where}.bernoulli must be <= 1 at its highest rate {top:g}, got {law.bernoulli * top:g}"
             elif law.has_rate and law.mean * top > MAX_MEAN:
                 yield f"{where} must have a mean <= {MAX_MEAN} at its highest rate {top:g}, got {law.mean * top:g}"
+            elif law.has_rate and law.mean * top * max(self.levels(p)) <= MAX_MEAN:
+                most = most_demand(law, top * max(self.levels(p)))
+                if most > MOST_DEMAND:
+                    units = f"{MOST_DEMAND:,} units"
+                    yield f"{where} must keep the demand of a slot within {units}, got {most:,} in one of 2**33"
+                thresholds += min(most, MOST_DEMAND) * len(self.levels(p)) * len(rates[0]) * len(rates[1])
             if law.saturated and self.notices[p]:
                 yield "demand.notice must be 0 for saturated demand, which orders what there is"
+        if thresholds > MOST_LAWS:
+            what = "units of all products, times regimes, parts of the season, and levels where demand varies"
+            yield f"demand must need at most {MOST_LAWS:,} thresholds ({what}), got {thresholds:,}"
         traces = {len(law.trace) for law in laws if law is not None and law.trace is not None}
         if demand.season is not None and isinstance(demand.phase, int) and demand.phase >= demand.season.period:
             yield f"demand.phase must be below the period of {demand.season.period} slots, got {demand.phase}"
@@ -300,6 +311,13 @@ class Scenario(Part):
         of_regimes = own.regimes if own and own.regimes is not None else regimes.rates if regimes else (1.0,)
         of_season = own.season if own and own.season is not None else season.rates if season else (1.0,)
         return of_regimes, of_season
+
+    def levels(self, product: int) -> tuple[float, ...]:
+        """Return what a product's mean demand may be multiplied by, from line to line."""
+        for vary in self.vary:
+            if vary.parameter == "demand" and (vary.product is None or self.product_names[product] in vary.product):
+                return tuple(float(level) for level in np.linspace(vary.low, vary.high, DEMAND_LEVELS))
+        return (1.0,)
 
     @property
     def followers(self) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from jitgym.fields import KNOBS, LEDGER, OFF, PARAMETERS, STATE, Axis, Feature, Layout, Places
 from jitgym.laws import (
     CERTAIN,
+    DEMAND_LEVELS,
     defect_thresholds,
     demand_thresholds,
     duration_thresholds,
@@ -41,8 +42,6 @@ SMOOTHING_SHIFT: Final = 5
 """Smoothed demand moves by 1 / 2**5 of the gap each slot."""
 TIMES: Final = 4096
 """A factor counts in 1 / 4096."""
-DEMAND_LEVELS: Final = 17
-"""Where mean demand varies from line to line, it takes one of this many values, evenly spaced."""
 COUNTS: Final = 0
 TRACE: Final = 1
 SATURATED: Final = 2
@@ -393,7 +392,7 @@ def _demand(scenario: Scenario) -> dict[str, Any]:
         elif law.trace is not None:
             group = [_ints(law.trace)]
         else:
-            factors = [a * b * c for a in _levels(scenario, p) for b in of_regimes for c in of_season]
+            factors = [a * b * c for a in scenario.levels(p) for b in of_regimes for c in of_season]
             group = [demand_thresholds(law, factor) for factor in factors]
         size = max(len(table) for table in group)
         kinds.append(SATURATED if law.saturated else TRACE if law.trace is not None else COUNTS)
@@ -413,15 +412,6 @@ def _demand(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _levels(scenario: Scenario, product: int) -> list[float]:
-    """Return what the mean demand of a product may be multiplied by, from line to line."""
-    name = scenario.product_names[product] if scenario.products else ""
-    for vary in scenario.vary:
-        if vary.parameter == "demand" and (vary.product is None or name in vary.product):
-            return [float(x) for x in np.linspace(vary.low, vary.high, DEMAND_LEVELS)]
-    return [1.0]
-
-
 def _mean_demands(scenario: Scenario) -> tuple[float, ...]:
     """Return the mean demand a slot of each product, over regimes, season and levels; 0 if saturated."""
     regimes = scenario.demand.regimes
@@ -430,7 +420,7 @@ def _mean_demands(scenario: Scenario) -> tuple[float, ...]:
     for p, law in enumerate(scenario.laws):
         of_regimes, of_season = scenario.rates(p)
         assert law is not None  # every product has one: the scenario is validated
-        rate = float(np.dot(weights, of_regimes) * np.mean(of_season) * np.mean(_levels(scenario, p)))
+        rate = float(np.dot(weights, of_regimes) * np.mean(of_season) * np.mean(scenario.levels(p)))
         means.append(law.mean * rate)
     return tuple(means)
 

@@ -19,8 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = [
     {"errors", "fields"},
     {"files", "seeds", "ledger"},
-    {"parts", "scenario"},
+    {"parts"},
     {"laws"},
+    {"scenario"},
     {"tables"},
     {"oracle", "_core"},
     {"simulator"},

@@ -86,12 +86,12 @@ FAULTS = {
     "mean below a slot": (
         ("stages", 0, "process"),
         {"geometric": 0.5},
-        "stages[0].process.geometric must be a mean >= 1 slot, got 0.5",
+        "stages[0].process.geometric must be a mean of 1 to 2**31 slots, got 0.5",
     ),
     "never ends": (
         ("stages", 0, "process"),
         {"slots": 2, "finish": 0},
-        "stages[0].process.finish must be > 0, got 0: it would never end",
+        "stages[0].process.finish must be >= 2**-31, got 0: it would never end",
     ),
     "batch 0": (("stages", 0, "batch"), 0, "stages[0].batch must be >= 1 or 'unlimited', got 0"),
     "no room for a job": (

@@ -97,7 +97,26 @@ FAULTS: dict[str, tuple[tuple[str | int, ...], Any, str]] = {
         5,
         "suppliers[0].capacity must be a multiple of multiple = 2, got 5",
     ),
-    "endless outage": (("suppliers", 1, "outage", "recover"), 0, "suppliers[1].outage.recover must be > 0, got 0"),
+    "endless outage": (
+        ("suppliers", 1, "outage", "recover"),
+        1e-10,
+        "suppliers[1].outage.recover must be >= 2**-31, got 1e-10: it would never end",
+    ),
+    "a job in eternity": (
+        ("stages", 0, "process"),
+        {"geometric": 5e9},
+        "stages[0].process.geometric must be a mean of 1 to 2**31 slots, got 5000000000.0",
+    ),
+    "varies to eternity": (
+        ("vary", 0),
+        {"parameter": "repair_finish", "low": 1e-12, "high": 1},
+        "vary[0].low must be >= 2**-31, got 1e-12: it would never end",
+    ),
+    "demand without end": (
+        LAW,
+        {"negative_binomial": {"mean": 100, "dispersion": 0.001}},
+        "demand.law must keep the demand of a slot within 65,536 units, got 2,662,516 in one of 2**33",
+    ),
     "review never": (("suppliers", 1, "review"), 0, "suppliers[1].review must be >= 1, got 0"),
     "regimes not square": (
         ("demand", "regimes", "switch"),
@@ -163,6 +182,15 @@ def test_the_tree_is_valid_and_survives_yaml(tree, tmp_path):
 def test_a_fault_is_told_once(tree, path, value, message):
     (row,) = told(changed(tree, path, value))
     assert row.removeprefix("scenario: ").startswith(message)
+
+
+def test_tables_of_demand_have_a_limit(tree):
+    tree["products"][1].pop("season")
+    tree["demand"]["law"] = {"poisson": 400}
+    tree["demand"]["season"] = {"rates": [1] * 366}
+    tree["demand"]["regimes"] = {"switch": [[0.0625] * 16] * 16, "rates": [1] * 16}
+    (row,) = told(tree)
+    assert "demand must need at most 2,097,152 thresholds" in row
 
 
 def test_the_hash_tells_of_what_is_given_only(tree):

@@ -233,6 +233,32 @@ def test_order_acts_in_the_first_slot_of_a_step(line):
     assert simulator.advance(6)["orders"].tolist() == [[1, 0]] * 3
 
 
+@pytest.mark.parametrize("backend", ["core", "oracle"])
+def test_a_limit_that_is_off_is_none(backend):
+    """Also where products take turns for an item that is short: the cards of the two are then equal."""
+    target, kanban = {"knob": "target", "high": 3, "default": 3}, {"knob": "kanban", "high": 9, "default": "off"}
+    with_limit, without = (
+        Simulator(
+            {
+                "name": "shared",
+                "products": ["p", "q"],
+                "stages": [{"name": "a"}],
+                "items": [{"name": "x", "stage": "a"}],
+                "suppliers": [{"name": "s", "item": "x", "lead_time": 1}],
+                "demand": {"law": {"bernoulli": 0.2}},
+                "control": control,
+            },
+            N,
+            seed=5,
+            backend=backend,
+        )
+        for control in ([target, {**kanban, "off": True}], [target])
+    )
+    for _ in range(20):
+        ledgers = [simulator.step(simulator.default_knobs)["released"].tolist() for simulator in (with_limit, without)]
+        assert ledgers[0] == ledgers[1]
+
+
 # -- what comes out --
 
 
