@@ -83,7 +83,7 @@ cdef inline inlined ordered(const Params* p, Block* b, Scratch* w, int r, bint r
         if p.n_seasons > 1:
             for lane in range(LANES):
                 w.chosen[lane] += <int32_t>(<double>b.calendar[lane] / <double>p.season_slots) * size
-        for k in range(size):  # the thresholds rise: where one is not passed, none beyond it is
+        for k in range(size):
             if p.looks_up_demand[r]:
                 for lane in range(LANES):
                     w.found[lane] = law[w.chosen[lane] + k]
@@ -98,8 +98,8 @@ cdef inline inlined ordered(const Params* p, Block* b, Scratch* w, int r, bint r
             for lane in range(LANES):
                 w.found[lane] = 1 if w.moved[lane] > w.found[lane] else 0
                 w.asked[lane] += w.found[lane]
-            if not any_of(w.found):
-                break
+            if k >= p.usual_demand[r] and not any_of(w.found):
+                break  # the thresholds rise: where one is not passed, none beyond it is
 
 
 cdef inline inlined due(const Params* p, Block* b, Scratch* w, int32_t* state, uint32_t tick, int r) noexcept nogil:

@@ -54,7 +54,7 @@ cdef struct Params:
     int[STAGE_ROWS] lead, ring_start, review, multiple, capacity, has_outages, sends_defects
     int[UNITS] source, kanban, loop, loop_end, basestock, release, credit_top, lot
     int[STAGE_ROWS] pm_level, target, echelon, order, expedite
-    int[PRODUCT_ROWS] looks_up_demand, demand_kind, demand_start, demand_size, notice, advance_start
+    int[PRODUCT_ROWS] looks_up_demand, usual_demand, demand_kind, demand_start, demand_size, notice, advance_start
     int technicians, n_regimes, n_seasons, season_slots, backlog_limit
     int[PAIRS] calls       # the sources, of those that hold pairs, with a word that the line uses
     const int32_t* demand_law

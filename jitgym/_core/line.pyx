@@ -63,6 +63,8 @@ assert (NO_SETUP, IN_SETUP, SET_UP) == (_fields.NO_SETUP, _fields.IN_SETUP, _fie
 assert (BIG, COUNTS, TRACE, SATURATED) == (_tables.BIG, _tables.COUNTS, _tables.TRACE, _tables.SATURATED)
 assert (SMOOTHING_SHIFT, 1 << TIMES_SHIFT) == (_tables.SMOOTHING_SHIFT, _tables.TIMES)
 
+SELDOM = 500
+"""Units of demand that are passed in fewer than one of this many slots are looked for only where a lane comes near."""
 HAS_OPENMP = bool(JITGYM_OPENMP)
 """Whether the core was built with threads."""
 KERNELS = tuple(name for name, runs in (("avx512", has_avx512()), ("avx2", has_avx2()), ("baseline", True)) if runs)
@@ -393,6 +395,9 @@ cdef class Stepper:
         levels = any(of("demand") + r in varied for r in range(n))
         for r in range(n):
             self.p.looks_up_demand[r] = tables.n_seasons > 1 or of("demand") + r in varied
+            law = _numpy.split(tables.demand_law, tables.demand_start[1:])[r]
+            usual = law.reshape(-1, max(1, tables.demand_size[r])) < CERTAIN - CERTAIN // SELDOM
+            self.p.usual_demand[r] = usual.sum(axis=1).max(initial=0)
         served = tables.item_serves.min(initial=1) > 0
         self.p.rich = rich or several or takes or demand or levels or not served or tables.lot.max() >= 0
 

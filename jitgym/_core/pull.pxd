@@ -177,25 +177,28 @@ cdef inline inlined material(const Params* p, Block* b, int i, int r, int32_t* l
 
 
 cdef inline int turns_matter(const Params* p, const Block* b, Scratch* w, int i) noexcept nogil:
-    """Return whether in any lane an item of the stage is too short for all that have cards, or has defective units."""
+    """Return whether several products have cards in a lane where an item is too short for all, or has defective units."""
     cdef int k, r, item, lane, n = p.n_products
-    cdef int32_t all_cards
+    cdef int32_t cards, matter
     for lane in range(LANES):
-        w.asked[lane] = 0
+        w.asked[lane] = 0      # cards, of products that have one
+        w.position[lane] = 0   # such products
         w.found[lane] = 0
     for r in range(n):
-        for lane in range(LANES):  # no more than OFF together: there is no more of anything
-            all_cards = w.asked[lane] + (w.cards[r][lane] if w.cards[r][lane] < OFF // PRODUCTS else OFF // PRODUCTS)
-            w.asked[lane] = all_cards
+        for lane in range(LANES):
+            cards = w.cards[r][lane] if w.cards[r][lane] < OFF // PRODUCTS else OFF // PRODUCTS  # still more than any stock
+            w.asked[lane] += cards
+            w.position[lane] += 1 if cards > 0 else 0
     for k in range(p.item_start[i], p.item_start[i + 1]):
         item = p.item_order[k]
         for lane in range(LANES):
-            all_cards = w.asked[lane]
-            w.found[lane] = 1 if all_cards > b.stock[item][lane] else w.found[lane]
+            w.found[lane] += 1 if w.asked[lane] > b.stock[item][lane] else 0
         if p.quality:
             for lane in range(LANES):
-                all_cards = w.asked[lane] if b.stock_bad[item][lane] > 0 else 0
-                w.found[lane] = 1 if all_cards > 0 else w.found[lane]
+                w.found[lane] += b.stock_bad[item][lane]
+    for lane in range(LANES):
+        matter = w.found[lane] if w.position[lane] > 1 else 0
+        w.found[lane] = matter
     return any_of(w.found)
 
 

@@ -257,10 +257,11 @@ cdef inline inlined finish_jobs(const Params* p, Block* b, Scratch* w, int i) no
             for x in range(i * n, (i + 1) * n):
                 begin(p, b, w, p.row.job_slots + x, b.job_slots[x], b.job_words[1])
                 for lane in range(LANES):
-                    again = w.idle[lane] if b.job[x][lane] > 0 else 0
+                    units = b.job[x][lane] * w.idle[lane]
+                    again = 1 if units > 0 else 0
                     b.left[i][lane] = w.begun[lane] if again else b.left[i][lane]
                     b.job_bad[x][lane] = 0 if again else b.job_bad[x][lane]
-                    b.reworked[x][lane] += b.job[x][lane] if again else 0
+                    b.reworked[x][lane] += units
             for lane in range(LANES):
                 w.done[lane] -= w.idle[lane]
     for x in range(i * n, (i + 1) * n):
