@@ -199,7 +199,8 @@ def _law(law: DemandLaw) -> str:
         return f"trace {len(value)} slots, mean {law.mean:.3g}"
     if kind == "table":
         return f"table, mean {law.mean:.3g}"
-    return f"{kind.replace('_', ' ')} {value}"
+    values = ", ".join(f"{key} {x:g}" for key, x in value.items()) if isinstance(value, dict) else f"{value}"
+    return f"{kind.replace('_', ' ')} {values}"
 
 
 def _limited(shortage: Limit) -> str:

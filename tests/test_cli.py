@@ -91,6 +91,7 @@ def test_show_names_every_part(name):
         assert part.name in printed
     assert scenario.hash in printed
     assert "…" not in printed  # nothing is cut off at 80 columns
+    assert "{" not in printed  # laws are spelled out
 
 
 def test_show_spells_a_backlog_limit_and_every_kind_of_hazard(line, tmp_path):
