@@ -85,9 +85,9 @@ def demand_thresholds(law: DemandLaw, rate: float = 1.0) -> Ints:
 
 
 def most_demand(law: DemandLaw, rate: float = 1.0) -> int:
-    """Return the units of a slot's demand that are passed with a chance of 2**-33, its mean multiplied by a rate."""
-    if law.poisson is None and law.negative_binomial is None:
-        return 1 if law.table is None else len(law.table)
+    """Return what demand in a slot passes with a chance of 2**-33 at most; for laws with a mean, times a rate."""
+    if law.bernoulli is not None:
+        return 1
     return int(_counts(law, rate).isf(2.0**-33)) if law.mean * rate > 0 else 0
 
 
