@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,14 @@ class Policy(Protocol):
         deterministic: bool = True,
     ) -> tuple[npt.NDArray[Any], Any]:
         """Return actions for observations, and the policy's own state."""
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """A policy that looks at more than the observation: at the state of the lines that it is to control."""
+
+    def watch(self, simulator: Simulator) -> None:
+        """Be told, before an episode begins, which lines the observations of ``predict`` are of."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,8 @@ def run_policy(
     """
     simulator = Simulator(scenario, len(seeds), seeds, n_threads=n_threads)
     codec, observer = ActionCodec(simulator.knobs), Observer(simulator)
+    if isinstance(policy, Watcher):
+        policy.watch(simulator)
     state = None
     start = np.ones(len(seeds), dtype=bool)
     total = None
@@ -130,7 +140,10 @@ def outcome(scenario: Scenario, policy: Policy, ledger: Ledger) -> Outcome:
 
 def decision_latency(scenario: Scenario, policy: Policy) -> float:
     """Return the median seconds of one decision for one line."""
-    observation = Observer(Simulator(scenario)).observe()[0]
+    simulator = Simulator(scenario)
+    if isinstance(policy, Watcher):
+        policy.watch(simulator)
+    observation = Observer(simulator).observe()[0]
     times = []
     for _ in range(LATENCY_CALLS):
         begin = time.perf_counter()
