@@ -89,7 +89,7 @@ class Sight:
     name: str
     axis: Axis
     field: str
-    scale: Literal["units", "step_demand", "slot_demand", "slots", "reading", "season", "crew", "one"]
+    scale: Literal["units", "step_demand", "slot_demand", "slots", "reading", "season", "crew", "one", "age"]
     meaning: str
     equals: int | Literal["product"] | None = None
     needs: Feature | None = None
@@ -260,6 +260,7 @@ OBSERVATION: Final = (
     ),
     Sight("off_slots", "stage", "off_slots", "slots", "how long the machine has been off"),
     Sight("reading", "stage", "reading", "reading", "wear reading; age where wear is not monitored"),
+    Sight("age", "stage", "age", "age", "slots of exposure since repair or maintenance, where the reading is not that"),
     Sight("stock", "item", "stock", "units", "units in the item store"),
     Sight("on_order", "supplier", "on_order", "units", "units on order, not yet due"),
     Sight("overdue", "supplier", "overdue", "units", "units overdue"),

@@ -23,6 +23,7 @@ SCALES: Final = {
     "slot_demand": "1 / mean demand of a slot",
     "slots": "1 / 10",
     "reading": "1 / last wear level (age: 1 / top of the PM knob, else 1 / 100)",
+    "age": "1 / mean slots of exposure to the last wear level",
     "season": "1 / slots of the season's period",
     "crew": "1 / technicians",
     "one": "1",
@@ -106,6 +107,8 @@ def _is_seen(tables: Tables, sight: Sight, place: int) -> bool:
     stops = bool(tables.jidoka[place]) if sight.axis == "stage" else False
     if sight.name in _OF_MACHINES_THAT_STOP:
         return bool(tables.fails[place] or tables.pm_level[place] >= 0) or (stops and sight.name == "off_slots")
+    if sight.name == "age":
+        return reading_is_not_age(tables, place)
     if sight.name == "is_stopped":
         return stops
     if sight.name == "credits":
@@ -127,7 +130,26 @@ def _scale(simulator: Simulator, sight: Sight, place: int) -> float:
         "crew": 1 / tables.technicians,
         "one": 1.0,
     }
+    if sight.scale == "age":
+        return growth_of_wear(tables, place) / max(1, int(tables.levels[place]) - 1)
     return 1 / max(1, _highest_reading(tables, place)) if sight.scale == "reading" else scales[sight.scale]
+
+
+def growth_of_wear(tables: Tables, place: int) -> float:
+    """Return the chance of growing one wear level in a slot of exposure; half the range where it varies."""
+    row = tables.parameter.start("wear") + place
+    varied = np.flatnonzero(tables.varied_row == row)
+    thresholds = [int(tables.parameters[row])]
+    if len(varied):
+        thresholds = [int(tables.varied_low[varied[0]]), int(tables.varied_high[varied[0]])]
+    return sum(t + 1 for t in thresholds) / len(thresholds) / 2**31
+
+
+def reading_is_not_age(tables: Tables, place: int) -> bool:
+    """Whether a machine that wears shows something else than the slots that it has been exposed for."""
+    if not tables.fails[place] or not tables.monitoring[place] or tables.levels[place] == 1:
+        return False
+    return tables.noise_size[place] > 0 or growth_of_wear(tables, place) < 1
 
 
 def _highest_reading(tables: Tables, place: int) -> int:

@@ -437,8 +437,9 @@ class Line:
         cards = OFF
         if t.kanban[x] >= 0:
             cards = min(cards, knobs[t.kanban[x]] - here)
-        if t.loop[x] >= 0:
-            cards = min(cards, knobs[t.loop[x]] - (here + beyond - below[t.follower[t.loop_end[x]] * n + p]))
+        for loop in range(t.loop_start[x], t.loop_start[x + 1]):
+            after = below[t.follower[t.loop_end[loop]] * n + p]
+            cards = min(cards, knobs[t.loop[loop]] - (here + beyond - after))
         if t.basestock[x] >= 0:
             cards = min(cards, knobs[t.basestock[x]] - (here + beyond - self.owed(p)))
         if t.release[x] >= 0:

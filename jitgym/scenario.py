@@ -213,13 +213,19 @@ class Scenario(Part):
         for i, control in enumerate(self.control):
             places = self.places_of(control.knob)
             yield from self._place_faults(f"control[{i}]", control.knob, control, places)
-            for name in self._told_again(control.knob, control, places, seen):
+            # several loops may begin at a stage, if they end at different ones
+            what = f"loop to {control.end or self.stage_names[-1]}" if control.knob == "loop" else control.knob
+            for name in self._told_again(what, control, places, seen):
                 yield f"control[{i}] must not set {name} again"
             for place in control.at or places:
                 if control.end is not None and place in places:
                     path = [self.stage_names[j] for j in self.path(self.stage_names.index(place))]
                     if control.end not in path:
                         yield f"control[{i}].end must be {place!r} or a later stage, got {control.end!r}"
+        loops = [control for control in self.control if control.knob == "loop"]
+        count = sum(len(c.at or self.stage_names) * len(c.product or self.product_names or ("",)) for c in loops)
+        if count > MAX_UNITS:
+            yield f"control must set at most {MAX_UNITS} loops, of all stages and products, got {count}"
 
     def _vary_faults(self) -> Iterator[str]:
         """Yield what is wrong with the parameters that vary: unknown places, a parameter given twice."""
@@ -252,6 +258,11 @@ class Scenario(Part):
         if next(kind for kind in KNOBS if kind.name == knob).axis == "supplier":
             return self.supplier_names
         return self.stage_names
+
+    def loops_from(self, stage: str) -> int:
+        """Return how many loops with different ends begin at a stage."""
+        loops = (control for control in self.control if control.knob == "loop" and stage in (control.at or (stage,)))
+        return len({control.end or self.stage_names[-1] for control in loops})
 
     def places_to_vary(self, parameter: str) -> tuple[str, ...]:
         """Return the names of the places that have a parameter; for demand, which has none, the line's own name."""

@@ -149,6 +149,8 @@ class Tables:
     backlog_limit: int
     # knobs: column of the knob vector, by place
     kanban: Ints
+    # the loops that begin at place x are loop[loop_start[x]:loop_start[x + 1]], each with the stage that it ends at
+    loop_start: Ints
     loop: Ints
     loop_end: Ints
     basestock: Ints
@@ -458,12 +460,13 @@ def _knob(scenario: Scenario, control: Control, place: str, product: str) -> Kno
     stages = scenario.stage_names
     names = scenario.supplier_names if kind.axis == "supplier" else stages
     end = stages.index(control.end) if control.end else len(stages) - 1
+    where = f"{place}>{stages[end]}" if control.knob == "loop" and scenario.loops_from(place) > 1 else place
     # the top of pm_level means never, which is the same as a limit that is off
     never = control.knob == "pm_level"
     high = control.high - never
     default = OFF if control.default == "off" or (never and control.default == control.high) else control.default
     return Knob(
-        name=f"{control.knob}[{place},{product}]" if product else f"{control.knob}[{place}]",
+        name=f"{control.knob}[{where},{product}]" if product else f"{control.knob}[{where}]",
         kind=control.knob,
         place=names.index(place),
         product=scenario.product_names.index(product) if product else 0,
@@ -478,9 +481,14 @@ def _knob(scenario: Scenario, control: Control, place: str, product: str) -> Kno
 def _knob_columns(scenario: Scenario, knobs: tuple[Knob, ...]) -> dict[str, Any]:
     """Return the columns of every kind of knob, where loops end, and how many credits may gather."""
     columns: dict[str, Any] = {kind.name: _columns(scenario, knobs, kind.name) for kind in KNOBS}
-    loops, releases = columns["loop"].tolist(), columns["release"].tolist()
-    columns["loop_end"] = _ints(-1 if column < 0 else knobs[column].end for column in loops)
-    columns["credit_top"] = _ints(0 if column < 0 else knobs[column].high for column in releases)
+    columns["credit_top"] = _ints(0 if column < 0 else knobs[column].high for column in columns["release"].tolist())
+    loops: list[list[int]] = [[] for _ in columns["kanban"]]
+    for column, knob in enumerate(knobs):
+        if knob.kind == "loop":
+            loops[knob.place * scenario.n_products + knob.product].append(column)
+    columns["loop_start"] = _starts(loops)
+    columns["loop"] = _ints(column for group in loops for column in group)
+    columns["loop_end"] = _ints(knobs[column].end for group in loops for column in group)
     return columns
 
 

@@ -62,7 +62,7 @@ def product_groups(draw: st.DrawFn, names: Sequence[str]) -> list[Drawn]:
 def controls(
     draw: st.DrawFn, places: Mapping[str, Sequence[str]], paths: Mapping[str, Sequence[str]], products: Sequence[str]
 ) -> list[Drawn]:
-    """Draw at least one knob, each at all, some or one of its places; a loop may end anywhere on its path."""
+    """Draw at least one knob, each at all, some or one of its places; loops may end anywhere on their path."""
     chosen = draw(st.lists(st.sampled_from([*places]), min_size=1, max_size=7, unique=True))
     chosen += [knob for knob in NEW if knob in places and knob not in chosen]
     orders = ("target", "echelon", "order")
@@ -73,7 +73,11 @@ def controls(
         at = draw(st.lists(st.sampled_from(places[knob]), unique=True))
         for of in draw(product_groups(products)) if knob in OF_PRODUCTS else [{}]:
             if knob == "loop" and at:
-                ends_at = [{"at": place, "end": draw(st.sampled_from(paths[place]))} for place in at]
+                ends = {
+                    place: draw(st.lists(st.sampled_from(paths[place]), min_size=1, max_size=3, unique=True))
+                    for place in at
+                }
+                ends_at = [{"at": place, "end": end} for place in at for end in ends[place]]
                 rows += [draw(control_rows(knob, **where, **of)) for where in ends_at]
             else:
                 rows.append(draw(control_rows(knob, **({"at": at} if at else {}), **of)))

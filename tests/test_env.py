@@ -12,6 +12,8 @@ from gymnasium.vector import AutoresetMode
 
 import jitgym
 from jitgym.files import scenario_files
+from jitgym.observation import Observer
+from jitgym.simulator import Simulator
 from jitgym.vector_env import PullLineVectorEnv
 
 SCENARIOS = sorted(scenario_files())
@@ -266,3 +268,26 @@ def test_observations_hold_what_their_names_say() -> None:
     assert named["stock[sheet]"] == pytest.approx(4 * scale)
     assert named["demand_smooth"] == pytest.approx(1, abs=0.01)
     assert "reading[pack]" not in named, "a machine that never fails shows no wear"
+
+
+@pytest.mark.parametrize(
+    ("failure", "monitoring", "seen"),
+    [
+        ({"law": {"weibull": {"scale": 9, "shape": 2}}}, "exact", False),  # a level a slot: the reading is the age
+        ({"law": {"weibull": {"scale": 9, "shape": 2}}, "wear": 0.5}, "exact", True),
+        ({"law": {"weibull": {"scale": 9, "shape": 2}}}, {"noise": 1}, True),
+        ({"law": {"weibull": {"scale": 9, "shape": 2}}, "wear": 0.5}, "none", False),  # the reading is the age
+        ({"law": {"geometric": 0.1}}, "exact", False),  # does not wear
+    ],
+)
+def test_the_age_is_seen_where_the_reading_does_not_tell_it(failure, monitoring, seen):
+    stage = {"name": "cut", "failure": {**failure, "repair": 3}, "monitoring": monitoring}
+    control = [{"knob": "kanban", "high": 9, "default": 3}]
+    line = Simulator({"name": "a", "stages": [stage], "demand": {"law": {"bernoulli": 0.9}}, "control": control}, 50)
+    observer = Observer(line)
+    assert ("age[cut]" in observer.names) == seen
+    line.step([9], 7)
+    if seen:
+        column, levels = observer.names.index("age[cut]"), int(line.tables.levels[0])
+        scale = failure.get("wear", 1) / (levels - 1)
+        assert observer.observe()[:, column] == pytest.approx(line.state("age")[:, 0] * scale, rel=1e-6)

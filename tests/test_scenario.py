@@ -192,6 +192,11 @@ FAULTS = {
         {"knob": "kanban", "at": "drill", "high": 5, "default": 2},
         "control[1] must not set kanban[drill] again",
     ),
+    "loop given twice": (
+        ("control", 1),
+        {**LOOP, "at": ["drill", "drill"]},
+        "control[1] must not set loop to pack[drill] again",
+    ),
     "low above high": (("control", 0, "low"), 10, "control[0].low must be <= high = 9, got 10"),
     "low below 0": (("control", 3, "low"), -1, "control[3].low must be >= 0 for target, got -1"),
     "default out of range": (("control", 0, "default"), 10, "control[0].default must be in 1..9, got 10"),

@@ -161,6 +161,7 @@ def test_knobs_know_their_place_and_loops_their_end():
     ]
     tables = tables_of(stages=stages, control=control)
     assert [knob.name for knob in tables.knobs] == ["loop[a]", "loop[c]", "loop[b]", "kanban[b]"]
+    assert tables.loop_start.tolist() == [0, 1, 2, 3]
     assert tables.loop.tolist() == [0, 2, 1]
     assert tables.loop_end.tolist() == [2, 1, 2]
     assert tables.kanban.tolist() == [-1, 3, -1]

@@ -181,8 +181,9 @@ def test_saturated_kanban_line():
         [(0, 1, 3), (1, 2, 2), (2, 2, 2)],
         [(0, 1, 2), (2, 2, 3), (1, 1, 1)],
         [(0, 2, 4), (0, 0, 2), (1, 1, 2), (2, 2, 3)],
+        [(0, 2, 4), (0, 1, 2), (1, 2, 2), (1, 1, 1), (2, 2, 2)],
     ],
-    ids=["polca", "rope", "hybrid"],
+    ids=["polca", "rope", "hybrid", "conwip-polca"],
 )
 def test_card_loops(loops):
     check_pull_line((0.6, 0.5, 0.7), loops)

@@ -30,8 +30,9 @@ cdef inline inlined load_knobs(
     cdef int i, j, x
     for x in range(p.n_stages * (p.n_products if rich else 1)):
         load_knob(b.kanban_knob[x], knobs, stride, p.kanban[x])
-        load_knob(b.loop_knob[x], knobs, stride, p.loop[x])
         load_knob(b.basestock_knob[x], knobs, stride, p.basestock[x])
+    for x in range(p.loop_start[p.n_stages * (p.n_products if rich else 1)]):
+        load_knob(b.loop_knob[x], knobs, stride, p.loop[x])
     for i in range(p.n_stages):
         load_knob(b.pm_level_knob[i], knobs, stride, p.pm_level[i])
     for j in range(p.n_suppliers):

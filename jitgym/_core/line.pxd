@@ -53,6 +53,7 @@ cdef struct Params:
     int[STAGE_ROWS] supplier_item, supplier_start, supplier_order
     int[STAGE_ROWS] lead, ring_start, review, multiple, capacity, has_outages, sends_defects
     int[UNITS] source, kanban, loop, loop_end, basestock, release, credit_top, lot
+    int[UNIT_ROWS] loop_start
     int[STAGE_ROWS] pm_level, target, echelon, order, expedite
     int[PRODUCT_ROWS] looks_up_demand, usual_demand, demand_kind, demand_start, demand_size, notice, advance_start
     int technicians, n_regimes, n_seasons, season_slots, backlog_limit

@@ -330,6 +330,7 @@ cdef class Stepper:
         copy(self.p.notice, tables.notice)
         copy(self.p.advance_start, tables.advance_start)
         copy(self.p.kanban, tables.kanban)
+        copy(self.p.loop_start, tables.loop_start)
         copy(self.p.loop, tables.loop)
         copy(self.p.loop_end, tables.loop_end)
         copy(self.p.basestock, tables.basestock)
@@ -356,7 +357,7 @@ cdef class Stepper:
         cdef int i
         has = tables.features
         n, laws = tables.n_products, tables.law_size
-        self.p.counts_below = tables.loop.max() >= 0 or tables.basestock.max() >= 0
+        self.p.counts_below = len(tables.loop) > 0 or tables.basestock.max() >= 0
         self.p.quality = "quality" in has
         self.p.spoilage = "spoilage" in has
         self.p.counts_crew = "technicians" in has

@@ -102,7 +102,7 @@ cdef inline inlined open_cards(
 ) noexcept nogil:
     """Note how many units of a product its knobs let into a stage; OFF if none limits them."""
     cdef int lane, n = p.n_products if rich else 1
-    cdef int x = i * n + r, beyond = f * n + r, end
+    cdef int x = i * n + r, beyond = f * n + r, end, loop
     cdef int32_t here, asked, credit, one_job, top
     if p.kanban[x] >= 0:
         for lane in range(LANES):
@@ -111,11 +111,11 @@ cdef inline inlined open_cards(
     else:
         for lane in range(LANES):
             cards[lane] = OFF
-    if p.loop[x] >= 0:
-        end = (p.follower[p.loop_end[x]] if rich else p.loop_end[x] + 1) * n + r
+    for loop in range(p.loop_start[x], p.loop_start[x + 1]):
+        end = (p.follower[p.loop_end[loop]] if rich else p.loop_end[loop] + 1) * n + r
         for lane in range(LANES):
             here = b.queue[x][lane] + b.job[x][lane] + b.store[x][lane] + b.below[beyond][lane]
-            asked = b.loop_knob[x][lane] - (here - b.below[end][lane])
+            asked = b.loop_knob[loop][lane] - (here - b.below[end][lane])
             cards[lane] = asked if asked < cards[lane] else cards[lane]
     if p.basestock[x] >= 0:
         for lane in range(LANES):
