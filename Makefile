@@ -96,5 +96,5 @@ $(VENV)/dev: $(VENV)/base $(PROJECT)
 	touch $@
 
 $(VENV)/demo: $(VENV)/base $(PROJECT)
-	$(INSTALL) --no-build-isolation -e '.[agents,plot]'
+	$(INSTALL) --no-build-isolation -e '.[agents,plot,tune]'
 	touch $@

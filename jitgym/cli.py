@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,17 +26,17 @@ from jitgym.compare import (
     Agent,
     Comparison,
     Plan,
-    Report,
-    best_rule,
     evaluate_all,
     families_of,
+    start_of_agent,
     tune_rules,
 )
 from jitgym.describe import scenario_report, scenarios_report
 from jitgym.errors import InputError
+from jitgym.files import to_json, write_text
+from jitgym.jobs import Report, Store
 from jitgym.report import comparison_report, tuning_report
-from jitgym.results import results_folder, to_json, tuning_record, versions, write_results, write_text
-from jitgym.rules import rule_family
+from jitgym.results import results_folder, tunings_record, write_results
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.tune import Tuned
 
@@ -105,7 +106,7 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for the results; earlier results in it are replaced at the end.")],
     train: Annotated[int, typer.Option(metavar="STEPS", help="Train an agent for this many steps of a line.")] = 0,
     agent: Annotated[Path | None, typer.Option(metavar="DIR", help="Load a stored agent instead.")] = None,
-    rules: Annotated[str, typer.Option(help="Rules to tune, as [bold]kanban,conwip+pm[/], or [bold]all[/].")] = "all",
+    rules: Annotated[str, typer.Option(help="Rules to tune, as [bold]kanban,conwip+age[/], or [bold]all[/].")] = "all",
     seeds: Annotated[int | None, typer.Option(help="Replications; 1000 unless told, with --quick 100.")] = None,
     seed: SeedOption = 0,
     plain: Annotated[bool, typer.Option("--plain", help="Train from nothing, not from the best tuned rule.")] = False,
@@ -145,9 +146,7 @@ def compare(
     try:
         comparison = compared(plan, out, Learner(train, agent, plain, device))
     except KeyboardInterrupt:
-        kept = f"; training is kept in {checkpoints(out)}: the same command goes on with it"
-        typer.echo(f"interrupted: {out} is as it was{kept if checkpoints(out).exists() else ''}", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise interrupted(out) from None
     console = Console(markup=False, highlight=False)
     console.print(comparison_report(comparison))
     console.print(f"\nResults in {out}", soft_wrap=True)
@@ -170,20 +169,31 @@ def compared(plan: Plan, out: Path, learner: Learner) -> Comparison:
     with results_folder(out) as folder:
         agent = load_agent(plan.scenario, learner.stored, learner.device) if learner.stored is not None else None
         with progress_board() as report:
-            tuned = tune_rules(plan, report)
+            tuned = tune_rules(plan, report, Store(work_of(out) / "tuning"))
             if learner.steps:
-                start = None if learner.plain else best_rule(tuned)
-                agent = train_agent(plan, start, learner, checkpoints(out), folder / "agent", report)
+                start = None if learner.plain else start_of_agent(tuned)
+                agent = train_agent(plan, start, learner, work_of(out) / "training", folder / "agent", report)
             comparison = evaluate_all(plan, tuned, agent, report)
         write_results(comparison, folder)
         write_figure(comparison, folder / "compare.png")
-    shutil.rmtree(checkpoints(out), ignore_errors=True)
+    shutil.rmtree(work_of(out), ignore_errors=True)
     return comparison
 
 
-def checkpoints(out: Path) -> Path:
-    """Return where training keeps its checkpoints: beside the results, which stay as they are until the end."""
-    return out.with_name(f"{out.name}.training")
+def interrupted(out: Path | None) -> typer.Exit:
+    """Tell what is left of work that was interrupted; return the way out."""
+    kept = ""
+    if out is not None:
+        kept = f": {out} is as it was"
+        if work_of(out).exists():
+            kept += f"; what is done is kept in {work_of(out)}: the same command goes on with it"
+    typer.echo(f"interrupted{kept}", err=True)
+    return typer.Exit(INTERRUPTED)
+
+
+def work_of(out: Path) -> Path:
+    """Return where unfinished work is kept: beside the results, which stay as they are until the end."""
+    return out.with_name(f"{out.name}.work")
 
 
 def load_agent(scenario: Scenario, stored: Path, device: str) -> Agent:
@@ -220,17 +230,20 @@ def _facts(card: Any) -> dict[str, Any]:
 @app.command("tune")
 def tune_command(
     scenario: ScenarioArgument,
-    rule: Annotated[str, typer.Option(help="The rule, as in [bold]kanban[/] or [bold]kanban+pm[/].")],
+    rule: Annotated[str, typer.Option(help="Rules, as [bold]kanban[/], [bold]kanban,conwip+age[/] or [bold]all[/].")],
     seed: SeedOption = 0,
     threads: ThreadsOption = 1,
     quick: QuickOption = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the result as JSON too.")] = None,
 ) -> None:
-    """Find the best numbers of one rule."""
+    """Find the best numbers of rules, and what they trade: cost, fill rate and stock.
+
+    With [bold]--out[/] an interrupted search is gone on with by the same command.
+    """
     described = load_scenario(scenario)
     plan = Plan(
         scenario=described,
-        families=(rule_family(described, rule),),
+        families=families_of(described, rule),
         seed=at_least(0, "seed", seed),
         budget=QUICK if quick else FULL,
         n_threads=at_least(1, "threads", threads),
@@ -238,12 +251,16 @@ def tune_command(
     )
     if out is not None and (out.is_dir() or not out.resolve().parent.is_dir()):
         raise InputError(f"out must be a file in a folder that is there, got {str(out)!r}")
-    with progress_board() as report:
-        tuned = tune_rules(plan, report)[rule]
+    try:
+        with tempfile.TemporaryDirectory() as nowhere, progress_board() as report:
+            store = Store(Path(nowhere) if out is None else work_of(out))
+            tuned = tune_rules(plan, report, store)
+    except KeyboardInterrupt:
+        raise interrupted(out) from None
     Console(markup=False, highlight=False).print(tuning_report(tuned))
     if out is not None:
-        about = {"scenario": described.name, "hash": described.hash, "rule": rule, "seed": seed, "quick": quick}
-        write_text(out, to_json({**about, **tuning_record(tuned), "versions": versions()}) + "\n")
+        write_text(out, to_json(tunings_record(plan, tuned)) + "\n")
+        shutil.rmtree(work_of(out), ignore_errors=True)
 
 
 @app.command()

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from jitgym.errors import InputError
-from jitgym.evaluate import Evaluation, Interval, Policy, evaluate
+from jitgym.evaluate import Evaluation, Interval, Policy, evaluate, warm_up
+from jitgym.jobs import Report, Store, executor
 from jitgym.rules import RuleFamily, rule_family, rule_names
 from jitgym.scenario import Scenario
-from jitgym.tune import Budget, Tuned, tune
-
-Report = Callable[[str, "float | None", str], None]
-"""Called with what is going on, the share that is done (None: unknown) and a word on how it goes."""
+from jitgym.search import Budget
+from jitgym.tune import Tuned
+from jitgym.tuning import tune_all
 
 FULL: Final = Budget()
-QUICK: Final = Budget(spread=24, first=8, last=64, rounds=8, final=256)
+QUICK: Final = Budget(trials=32, first=8, last=64, rounds=8, episodes=6000, finalists=4, most=256, final=256)
 """A budget to try things out with; its numbers are not the best ones."""
 QUICK_SEEDS: Final = 100
 SEEDS: Final = 1000
@@ -34,8 +32,9 @@ class Plan:
         seed: names the instances of the tuning, training and evaluation banks.
         n_seeds: replications of the evaluation.
         budget: of the tuning.
-        n_threads: threads that share the lines.
+        n_threads: threads that share the lines, and processes that share the rules to be tuned.
         quick: whether the budget is the one for trying things out.
+        warm_up: steps of every episode that are not counted; None: as many as MSER-5 finds that they need.
     """
 
     scenario: Scenario
@@ -45,6 +44,7 @@ class Plan:
     budget: Budget = FULL
     n_threads: int = 1
     quick: bool = False
+    warm_up: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Comparison:
 
 
 def families_of(scenario: Scenario, names: str) -> tuple[RuleFamily, ...]:
-    """Return the families of rules named in a list such as ``kanban,conwip+pm``, or all that fit the scenario.
+    """Return the families of rules named in a list such as ``kanban,conwip+age``, or all that fit the scenario.
 
     Raises:
         InputError: an unknown name, a rule that the scenario lacks the knobs for, or no rule at all.
@@ -102,39 +102,46 @@ def families_of(scenario: Scenario, names: str) -> tuple[RuleFamily, ...]:
     return tuple(rule_family(scenario, name) for name in dict.fromkeys(wanted) if name)
 
 
-def tune_rules(plan: Plan, report: Report) -> dict[str, Tuned]:
-    """Tune every rule of a plan."""
-    tuned = {}
-    for family in plan.families:
-        label = f"tune {family.name}"
-        report(label, None, "")
-        tuned[family.name] = tune(
-            plan.scenario,
-            family,
-            plan.seed,
-            plan.budget,
-            plan.n_threads,
-            partial(report, label, None),
-        )
-        report(label, 1.0, f"{tuned[family.name].cost.mean:.4g} a slot")
-    return tuned
+def tune_rules(plan: Plan, report: Report, store: Store) -> dict[str, Tuned]:
+    """Tune every rule of a plan; what the store holds already is taken from it."""
+    by = executor(plan.n_threads)
+    return tune_all(plan.scenario, plan.families, plan.seed, plan.budget, store, by, report)
 
 
 def best_rule(tuned: dict[str, Tuned]) -> Tuned:
-    """Return the rule with the lowest cost on fresh tuning seeds: where an agent starts from."""
+    """Return the rule with the lowest cost on fresh tuning seeds."""
     return min(tuned.values(), key=lambda one: one.cost.mean)
+
+
+def start_of_agent(tuned: dict[str, Tuned]) -> Tuned:
+    """Return the rule that an agent starts from: the cheapest of those that are one knob vector.
+
+    Raises:
+        InputError: there is none.
+    """
+    constant = {name: one for name, one in tuned.items() if one.family.is_constant}
+    if not constant:
+        raise InputError(f"an agent starts from a rule with constant knobs, which none of {', '.join(tuned)} is")
+    return best_rule(constant)
 
 
 def evaluate_all(plan: Plan, tuned: dict[str, Tuned], agent: Agent | None, report: Report) -> Comparison:
     """Run rules and agent on the seeds of the evaluation."""
+    policies = _policies(tuned, agent)
+    skip = plan.warm_up
+    if skip is None:
+        report("warm-up", None, "")
+        skip = warm_up(plan.scenario, policies, seed=plan.seed, n_threads=plan.n_threads)
+        report("warm-up", 1.0, f"{skip} steps")
     evaluation = evaluate(
         plan.scenario,
-        _policies(tuned, agent),
+        policies,
         set(tuned),
         plan.n_seeds,
         plan.seed,
         plan.n_threads,
         lambda name, share: report(f"evaluate {name}", share, ""),
+        skip,
     )
     return Comparison(plan, tuned, agent, evaluation)
 

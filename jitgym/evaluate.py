@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from jitgym.actions import ActionCodec
 from jitgym.errors import InputError
@@ -19,6 +19,9 @@ from jitgym.scenario import Scenario
 from jitgym.scorecard import Floats, Scorecard
 from jitgym.seeds import seed_bank
 from jitgym.simulator import Simulator
+from jitgym.stats import Interval, bca, holm, interval, mser5, paired_p_value
+
+__all__ = ["Evaluation", "Interval", "Outcome", "Policy", "Watcher", "evaluate", "interval", "run_policy", "warm_up"]
 
 LATENCY_CALLS: Final = 200
 
@@ -67,33 +70,38 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A mean with its standard error and 95 % confidence interval (Student t over seeds)."""
-
-    mean: float
-    error: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Evaluation:
-    """Outcomes of several policies on one bank of seeds, and the rule that the others are compared with."""
+    """Outcomes of several policies on one bank of seeds, and the rule that the others are compared with.
+
+    Attributes:
+        seeds: ``(n_seeds,)`` episode seeds.
+        outcomes: by policy.
+        reference: the cheapest rule on these seeds. It is chosen by them, which is in its favour.
+        skipped: steps at the start of every episode that are not counted.
+    """
 
     seeds: npt.NDArray[np.uint64]
     outcomes: dict[str, Outcome]
     reference: str
+    skipped: int = 0
+
+    @cached_property
+    def differences(self) -> dict[str, Interval]:
+        """Paired differences in cost a slot of all policies against the reference, with BCa intervals of 95 %."""
+        base = self.outcomes[self.reference].cost
+        return {name: bca(outcome.cost - base) for name, outcome in self.outcomes.items()}
+
+    @cached_property
+    def p_values(self) -> dict[str, float]:
+        """Holm's adjusted p-values, for all policies but the reference: that they cost the same as it."""
+        base = self.outcomes[self.reference].cost
+        others = [name for name in self.outcomes if name != self.reference]
+        found = holm([paired_p_value(self.outcomes[name].cost - base) for name in others])
+        return dict(zip(others, found.tolist(), strict=True))
 
     def difference(self, name: str) -> Interval:
         """Return the paired difference in cost a slot of a policy against the reference."""
-        return interval(self.outcomes[name].cost - self.outcomes[self.reference].cost)
-
-
-def interval(values: Floats) -> Interval:
-    """Return mean, standard error and 95 % interval of independent values ``(n,)``, n >= 2."""
-    mean, error = float(np.mean(values)), float(stats.sem(values))
-    reach = float(stats.t.ppf(0.975, len(values) - 1)) * error
-    return Interval(mean, error, mean - reach, mean + reach)
+        return self.differences[name]
 
 
 def run_policy(
@@ -102,6 +110,8 @@ def run_policy(
     seeds: npt.NDArray[np.uint64],
     n_threads: int = 1,
     progress: Callable[[float], None] | None = None,
+    skip: int = 0,
+    each: Callable[[Ledger], None] | None = None,
 ) -> Ledger:
     """Run a policy for one whole episode on every seed, all lines at once; return what the episodes counted to.
 
@@ -111,7 +121,14 @@ def run_policy(
         seeds: ``(n_seeds,)`` uint64 episode seeds.
         n_threads: threads that share the lines.
         progress: called after every step with the share that is done.
+        skip: steps at the start that are not counted, fewer than the horizon.
+        each: called with the ledger of every step.
+
+    Raises:
+        InputError: nothing would be left to count, or an action outside the action space.
     """
+    if not 0 <= skip < scenario.horizon:
+        raise InputError(f"warm-up must be below the horizon of {scenario.horizon} steps, got {skip}")
     simulator = Simulator(scenario, len(seeds), seeds, n_threads=n_threads)
     codec, observer = ActionCodec(simulator.knobs), Observer(simulator)
     if isinstance(policy, Watcher):
@@ -122,7 +139,12 @@ def run_policy(
     for step in range(scenario.horizon):
         actions, state = policy.predict(observer.observe(), state, start, True)
         ledger = simulator.step(codec.decode(actions))
-        total = ledger if total is None else total + ledger
+        if each is not None:
+            each(ledger)
+        if step == skip:
+            total = ledger
+        elif total is not None:
+            total.array[...] += ledger.array
         start = np.zeros(len(seeds), dtype=bool)
         if progress is not None:
             progress((step + 1) / scenario.horizon)
@@ -160,6 +182,7 @@ def evaluate(
     seed: int = 0,
     n_threads: int = 1,
     progress: Callable[[str, float], None] | None = None,
+    skip: int = 0,
 ) -> Evaluation:
     """Run policies on the same seeds, disjoint from those of training and tuning.
 
@@ -171,6 +194,7 @@ def evaluate(
         seed: names the instance of the evaluation bank.
         n_threads: threads that share the lines.
         progress: called with a policy's name and the share of its episodes that is done.
+        skip: steps at the start of every episode that are not counted.
     """
     if n_seeds < 2:
         raise InputError(f"seeds must be >= 2 for a confidence interval, got {n_seeds}")
@@ -178,7 +202,29 @@ def evaluate(
     outcomes = {}
     for name, policy in policies.items():
         report = None if progress is None else lambda share, name=name: progress(name, share)
-        outcomes[name] = outcome(scenario, policy, run_policy(scenario, policy, seeds, n_threads, report))
+        outcomes[name] = outcome(scenario, policy, run_policy(scenario, policy, seeds, n_threads, report, skip))
     candidates = [name for name in outcomes if name in rules] or list(outcomes)
     reference = min(candidates, key=lambda name: float(outcomes[name].cost.mean()))
-    return Evaluation(seeds, outcomes, reference)
+    return Evaluation(seeds, outcomes, reference, skip)
+
+
+def warm_up(
+    scenario: Scenario, policies: Mapping[str, Policy], n_seeds: int = 64, seed: int = 0, n_threads: int = 1
+) -> int:
+    """Return the steps that every policy needs to warm up, by MSER-5 on its mean cost over pilot episodes.
+
+    The pilot's seeds are those of tuning. A policy that shows no steady state counts with half of the horizon.
+    """
+    scorecard = Scorecard(scenario)
+    steps = 0
+    for policy in policies.values():
+        costs: list[float] = []
+        seeds = seed_bank(seed + 1, n_seeds, "tuning")
+        run_policy(scenario, policy, seeds, n_threads, each=partial(_note, costs, scorecard))
+        found = mser5(np.array(costs))
+        steps = max(steps, scenario.horizon // 2 if found is None else found)
+    return steps
+
+
+def _note(costs: list[float], scorecard: Scorecard, ledger: Ledger) -> None:
+    costs.append(float(scorecard.cost(ledger).mean()))

@@ -1,16 +1,20 @@
-"""Finding and reading the files that describe a scenario, and naming places in them."""
+"""Files: those that describe a scenario, places in them, and how text and JSON are written."""
 
 from __future__ import annotations
 
 import csv
 import difflib
+import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+
+from jitgym.errors import InputError
 
 
 class _Loader(yaml.SafeLoader):
@@ -144,3 +148,35 @@ def position_in_yaml(text: str, location: tuple[int | str, ...]) -> str:
         elif isinstance(node, yaml.MappingNode):
             node = next((value for key, value in node.value if key.value == step), node)
     return f":{node.start_mark.line + 1}:{node.start_mark.column + 1}" if node else ""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in the place of an older one, complete or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"out must be a file that can be written, got {str(path)!r}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def to_json(data: Any, indent: int = 0) -> str:
+    """Return strict JSON, a line for every key and for every list of numbers; NaN, which JSON lacks, is null."""
+    inner = " " * (indent + 1)
+    if isinstance(data, Mapping) and data:
+        rows = [f"{inner}{json.dumps(str(key))}: {to_json(value, indent + 1)}" for key, value in data.items()]
+        return "{\n" + ",\n".join(rows) + "\n" + " " * indent + "}"
+    if isinstance(data, (list, tuple, np.ndarray)) and any(isinstance(value, Mapping) for value in data):
+        rows = [inner + to_json(value, indent + 1) for value in data]
+        return "[\n" + ",\n".join(rows) + "\n" + " " * indent + "]"
+    if isinstance(data, (list, tuple, np.ndarray)):
+        return "[" + ", ".join(to_json(value) for value in data) + "]"
+    if isinstance(data, np.generic):
+        data = data.item()
+    return json.dumps(None if isinstance(data, float) and not math.isfinite(data) else data, allow_nan=False)

@@ -75,6 +75,41 @@ class Observer:
         return self._simulator.scaled(self._rows, self._equals, self._scales)
 
 
+class Readings:
+    """An observation read back into units: what a rule on the shop floor looks at, by field and place.
+
+    Args:
+        observer: who wrote the observation.
+
+    Attributes:
+        read: names of the entries that have been looked at.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._column = {entry.name: i for i, entry in enumerate(observer.entries)}
+        self._scale = np.array([entry.scale for entry in observer.entries])
+        self._observation = np.zeros((0, len(observer.entries)), dtype=np.float32)
+        self.read: set[str] = set()
+
+    def look(self, observation: npt.NDArray[np.float32]) -> None:
+        """Turn to an observation ``(n_lines, n_entries)``."""
+        self._observation = observation
+
+    def __call__(self, name: str) -> npt.NDArray[np.int64]:
+        """Return an entry such as ``store[packing]`` of every line, ``(n_lines,)``; 0 where the line has none."""
+        if name not in self._column:
+            return np.zeros(len(self._observation), dtype=np.int64)
+        self.read.add(name)
+        column = self._column[name]
+        units: npt.NDArray[np.int64] = np.rint(self._observation[:, column] / self._scale[column]).astype(np.int64)
+        return units
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all entries."""
+        return tuple(self._column)
+
+
 def _entries(simulator: Simulator) -> list[Entry]:
     """List the entries in the order of the table of what is seen, leaving out what a line does not have."""
     tables = simulator.tables

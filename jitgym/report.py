@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
+import numpy as np
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,8 +14,9 @@ from rich.text import Text
 
 from jitgym.compare import Comparison, decimals, verdict
 from jitgym.evaluate import Interval
-from jitgym.results import known, spelled
+from jitgym.results import budget_of, information_of, known, spelled
 from jitgym.tune import Tuned
+from jitgym.tuning import pareto_front
 
 FIGURES = (
     ("fill_rate", "fill\nrate\n%", 100),
@@ -49,16 +53,18 @@ def signed(values: Interval, places: int) -> str:
 
 
 def comparison_report(comparison: Comparison) -> RenderableType:
-    """Return both tables of a comparison and the verdict."""
+    """Return the tables of a comparison and the verdict."""
     plan = comparison.plan
-    scenario = plan.scenario
+    scenario, skipped = plan.scenario, comparison.evaluation.skipped * plan.scenario.slots_per_step
     title = (
         f"{scenario.name}: {plan.n_seeds} paired seeds, "
         f"episodes of {scenario.horizon} × {scenario.slots_per_step} slots"
+        f"{f', of which the first {skipped} are not counted' if skipped else ''}"
         f"{' (quick: rules barely tuned)' if plan.quick else ''}"
     )
     sentence = Text(verdict(comparison), style="bold")
-    return Group(Text(title, style="bold"), "", _costs(comparison), "", _figures(comparison), "", sentence)
+    tables = (_costs(comparison), "", _figures(comparison), "", _means(comparison))
+    return Group(Text(title, style="bold"), "", *tables, "", sentence)
 
 
 def plain_table(*headings: str, text: tuple[str, ...] = ()) -> Table:
@@ -71,20 +77,35 @@ def plain_table(*headings: str, text: tuple[str, ...] = ()) -> Table:
 
 
 def _costs(comparison: Comparison) -> Table:
-    """Return cost, difference to the best rule, setting and speed of every policy, cheapest first."""
+    """Return cost, difference to the best rule and setting of every policy, cheapest first."""
     evaluation = comparison.evaluation
     against = f"against {evaluation.reference}\npaired, 95 % CI"
-    table = plain_table("\npolicy", "cost a slot\n± 95 % CI", against, "decision\nµs", "\nsetting", text=("\nsetting",))
+    table = plain_table("\npolicy", "cost a slot\n± 95 % CI", against, "p\n(Holm)", "\nsetting", text=("\nsetting",))
     costs = {name: known(evaluation.outcomes[name].cost) for name in comparison.ranking}
     differences = {name: evaluation.difference(name) for name in comparison.ranking if name != evaluation.reference}
     cost_places, difference_places = map(_places, (costs, differences))
     for name, cost in costs.items():
-        difference = signed(differences[name], difference_places) if name in differences else "best rule"
-        speed = number(1e6 * evaluation.outcomes[name].latency, 2)
+        told_apart = name in differences
+        difference = signed(differences[name], difference_places) if told_apart else "best rule"
+        p = p_value(evaluation.p_values[name]) if told_apart else ""
         setting = setting_of(comparison.tuned[name]) if name in comparison.tuned else "from what it sees"
-        style = None if name in comparison.tuned and name in differences else "bold"
-        table.add_row(name, plus_minus(cost, cost_places), difference, speed, setting, style=style)
+        style = None if name in comparison.tuned and told_apart else "bold"
+        table.add_row(name, plus_minus(cost, cost_places), difference, p, setting, style=style)
     return table
+
+
+def _means(comparison: Comparison) -> Table:
+    """Return what every policy looks at, what it was made with and how fast it decides, cheapest first."""
+    table = plain_table("policy", "looks at", "made with", "decision µs", text=("looks at", "made with"))
+    for name in comparison.ranking:
+        speed = number(1e6 * comparison.evaluation.outcomes[name].latency, 2)
+        table.add_row(name, information_of(comparison, name), budget_of(comparison, name), speed)
+    return table
+
+
+def p_value(p: float) -> str:
+    """Return a p-value as tables give it."""
+    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
 def _places(intervals: dict[str, Interval]) -> int:
@@ -109,13 +130,56 @@ def setting_of(tuned: Tuned, textbook: bool = False) -> str:
     return ", ".join(f"{kind} {' '.join(values)}" for kind, values in kinds.items()) or "nothing to set"
 
 
-def tuning_report(tuned: Tuned) -> RenderableType:
-    """Return what tuning a rule found and where it started."""
-    table = plain_table("knob", "textbook", "tuned")
+def tuning_report(tuned: Mapping[str, Tuned]) -> RenderableType:
+    """Return what tuning some rules found: of one rule every number, of several a ranking and what they trade."""
+    if len(tuned) == 1:
+        return _one_tuned(next(iter(tuned.values())))
+    table = plain_table(
+        "rule", "cost a slot\n± 95 % CI", "textbook's", "looks at", "episodes", "setting", text=("looks at", "setting")
+    )
+    for name, one in sorted(tuned.items(), key=lambda item: item[1].cost.mean):
+        cells = (plus_minus(one.cost), number(one.start_cost.mean, 4), one.family.information, f"{one.episodes:,}")
+        table.add_row(name, *cells, setting_of(one))
+    told = next(iter(tuned.values()))
+    return Group(table, "", _front(tuned), "", _how(told))
+
+
+def _one_tuned(tuned: Tuned) -> RenderableType:
+    """Return the numbers of a rule, where they started, and what finding them took."""
+    table = plain_table("number", "textbook", "tuned", "range")
     textbook, best = spelled(tuned.family, tuned.family.start), spelled(tuned.family, tuned.numbers)
-    for name, value in best.items():
-        table.add_row(name, str(textbook[name]), str(value))
+    for one in tuned.family.numbers:
+        table.add_row(one.name, str(textbook[one.name]), str(best[one.name]), f"{one.low}..{one.high}")
     table.add_section()
     table.add_row("cost a slot ± 95 % CI", plus_minus(tuned.start_cost), plus_minus(tuned.cost), style="bold")
-    title = Text(f"{tuned.family.name} ({tuned.family.source})", style="bold")
-    return Group(title, table, f"{tuned.episodes} episodes simulated; both costs are on the same fresh seeds.")
+    title = Text(f"{tuned.family.name} ({tuned.family.source}; looks at: {tuned.family.information})", style="bold")
+    choice = tuned.choice
+    left = "one was left" if choice.left == 1 else f"{choice.left} could not be told apart"
+    chosen = f" Of {choice.finalists} finalists {left} after {choice.episodes} fresh episodes each."
+    spent = f"{tuned.episodes:,} episodes simulated.{chosen if choice.finalists > 1 else ''}"
+    return Group(title, table, spent, _how(tuned))
+
+
+def _how(tuned: Tuned) -> str:
+    """Return in a sentence how rules have been tuned."""
+    budget = tuned.budget
+    return (
+        f"Tuning seed {tuned.seed}: {budget.trials} vectors explored on {budget.first} episodes each, then moves "
+        f"compared on up to {budget.last}; finalists by Kim and Nelson's procedure (95 %, differences of "
+        f"{100 * budget.indifference:g} % of the cost); costs on {budget.final:,} fresh episodes."
+    )
+
+
+def _front(tuned: Mapping[str, Tuned], most: int = 12) -> Table:
+    """Return the settings that trade cost, fill rate and stock, some of them evenly spread."""
+    points = pareto_front(tuned)
+    chosen = sorted({round(i) for i in np.linspace(0, len(points) - 1, min(most, len(points)))})
+    title = f"Pareto front of cost, fill rate and stock: {len(chosen)} of {len(points)} settings"
+    table = plain_table("rule", "cost a slot", "fill rate %", "WIP and FG", "setting", text=("setting",))
+    table.title, table.title_justify, table.title_style = title, "left", "bold"
+    for i in chosen:
+        point = points[i]
+        shown = replace(tuned[point.rule], numbers=point.numbers)
+        figures = (number(point.tried.cost, 4), number(100 * point.tried.fill_rate), number(point.tried.stock))
+        table.add_row(point.rule, *figures, setting_of(shown))
+    return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 import platform
@@ -20,19 +19,21 @@ from typing import Any, Final
 import numpy as np
 
 from jitgym import __version__
-from jitgym.compare import Comparison, verdict
+from jitgym.compare import Comparison, Plan, verdict
 from jitgym.errors import InputError
 from jitgym.evaluate import Interval, interval
 from jitgym.fields import OFF
+from jitgym.files import to_json, write_text
 from jitgym.rules import RuleFamily
 from jitgym.scorecard import COST_TERMS, KPIS, Floats
 from jitgym.tune import Tuned
+from jitgym.tuning import pareto_front
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised when a reader of ``results.json`` would have to change."""
-FILES: Final = ("results.json", "results.csv", "costs_per_seed.csv", "compare.png", "agent")
+FILES: Final = ("results.json", "results.csv", "costs_per_seed.csv", "kpis_per_seed.csv", "compare.png", "agent")
 """All that a results folder may hold; a folder with anything else in it is never replaced."""
-PACKAGES: Final = ("numpy", "scipy", "gymnasium", "torch", "stable-baselines3")
+PACKAGES: Final = ("numpy", "scipy", "gymnasium", "optuna", "torch", "stable-baselines3", "sb3-contrib")
 
 
 @contextmanager
@@ -90,44 +91,12 @@ def _publish(staging: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file in the place of an older one, complete or not at all.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"out must be a file that can be written, got {str(path)!r}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def to_json(data: Any, indent: int = 0) -> str:
-    """Return strict JSON, a line for every key and for every list of numbers; NaN, which JSON lacks, is null."""
-    inner = " " * (indent + 1)
-    if isinstance(data, Mapping) and data:
-        rows = [f"{inner}{json.dumps(str(key))}: {to_json(value, indent + 1)}" for key, value in data.items()]
-        return "{\n" + ",\n".join(rows) + "\n" + " " * indent + "}"
-    if isinstance(data, (list, tuple, np.ndarray)) and any(isinstance(value, Mapping) for value in data):
-        rows = [inner + to_json(value, indent + 1) for value in data]
-        return "[\n" + ",\n".join(rows) + "\n" + " " * indent + "]"
-    if isinstance(data, (list, tuple, np.ndarray)):
-        return "[" + ", ".join(to_json(value) for value in data) + "]"
-    if isinstance(data, np.generic):
-        data = data.item()
-    return json.dumps(None if isinstance(data, float) and not math.isfinite(data) else data, allow_nan=False)
-
-
 def spelled(family: RuleFamily, numbers: Any) -> dict[str, int | str]:
-    """Return the knobs that a rule sets, by name, with words where a number stands for none."""
-    knobs = family.codec.knobs
-    vector = family.knobs(numbers)
-    columns = sorted({number.column for number in family.numbers})
-    return {knobs[column].name: spelled_value(knobs[column].kind, int(vector[column])) for column in columns}
+    """Return the numbers of a rule by name, with words where one stands for a knob that is off."""
+    return {
+        number.name: spelled_value("pm_level", OFF) if int(value) == number.never else int(value)
+        for number, value in zip(family.numbers, numbers, strict=True)
+    }
 
 
 def spelled_value(kind: str, value: int) -> int | str:
@@ -141,11 +110,34 @@ def tuning_record(tuned: Tuned) -> dict[str, Any]:
     """Return what tuning a rule found, from where, and at what expense."""
     return {
         "source": tuned.family.source,
+        "information": tuned.family.information,
         "numbers": spelled(tuned.family, tuned.numbers),
         "cost": asdict(tuned.cost),
         "textbook_numbers": spelled(tuned.family, tuned.family.start),
         "textbook_cost": asdict(tuned.start_cost),
         "episodes": tuned.episodes,
+        "seed": tuned.seed,
+        "budget": asdict(tuned.budget),
+        "selection": asdict(tuned.choice),
+        "space": {number.name: [number.low, number.high] for number in tuned.family.numbers},
+    }
+
+
+def tunings_record(plan: Plan, tuned: Mapping[str, Tuned]) -> dict[str, Any]:
+    """Return what tuning some rules of a line found, and the settings that trade cost, fill rate and stock."""
+    front = [
+        {"rule": p.rule, "numbers": spelled(tuned[p.rule].family, p.numbers), **asdict(p.tried)}
+        for p in pareto_front(tuned)
+    ]
+    return {
+        "format": FORMAT,
+        "scenario": plan.scenario.name,
+        "hash": plan.scenario.hash,
+        "seed": plan.seed,
+        "quick": plan.quick,
+        "rules": {name: tuning_record(one) for name, one in tuned.items()},
+        "pareto_front": front,
+        "versions": versions(),
     }
 
 
@@ -186,6 +178,7 @@ def results_record(comparison: Comparison) -> dict[str, Any]:
         "agent": comparison.agent.facts if comparison.agent else None,
         "reference": evaluation.reference,
         "verdict": verdict(comparison),
+        "warm_up_steps": evaluation.skipped,
         "units": {name: unit for name, (unit, _) in KPIS.items()},
         "policies": {name: policy_record(comparison, name) for name in comparison.ranking},
         # 64-bit seeds do not survive readers that hold every number as a float
@@ -200,25 +193,44 @@ def policy_record(comparison: Comparison, name: str) -> dict[str, Any]:
     outcome = evaluation.outcomes[name]
     return {
         "kind": "rule" if name in comparison.tuned else "agent",
+        "information": information_of(comparison, name),
+        "budget": budget_of(comparison, name),
         "difference": asdict(evaluation.difference(name)),
+        "p_value": evaluation.p_values.get(name),
         "kpis": {kpi: asdict(known(values)) for kpi, values in outcome.kpis.items()},
         "cost_by_term": {term: asdict(known(values)) for term, values in outcome.terms.items()},
         "decision_seconds": outcome.latency,
     }
 
 
+def information_of(comparison: Comparison, name: str) -> str:
+    """Return what a policy looks at: an agent at the whole observation."""
+    found: str = getattr(comparison.policies[name], "information", "observation")
+    return found
+
+
+def budget_of(comparison: Comparison, name: str) -> str:
+    """Return what a policy has been made with."""
+    if name in comparison.tuned:
+        return f"{comparison.tuned[name].episodes} episodes"
+    agent = comparison.agent
+    return f"{agent.facts.get('steps', '?')} steps" if agent is not None else "?"
+
+
 def write_results(comparison: Comparison, folder: Path) -> None:
-    """Write ``results.json``, ``results.csv`` and ``costs_per_seed.csv`` into a folder."""
+    """Write ``results.json``, ``results.csv``, ``costs_per_seed.csv`` and ``kpis_per_seed.csv`` into a folder."""
     write_text(folder / "results.json", to_json(results_record(comparison)) + "\n")
     _write_csv(folder / "results.csv", _policy_rows(comparison))
     _write_csv(folder / "costs_per_seed.csv", _seed_rows(comparison))
+    _write_csv(folder / "kpis_per_seed.csv", _kpi_rows(comparison))
 
 
 def _policy_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
     """Yield one row for each policy, cheapest first."""
     for name in comparison.ranking:
         record = policy_record(comparison, name)
-        row = {"policy": name, "kind": record["kind"]}
+        row = {key: record[key] for key in ("kind", "information", "budget", "p_value")}
+        row = {"policy": name, **row}
         groups = {"difference": record["difference"], **{kpi: record["kpis"][kpi] for kpi in KPIS}}
         groups |= {f"cost_{term}": record["cost_by_term"][term] for term in COST_TERMS}
         for group, values in groups.items():
@@ -232,6 +244,15 @@ def _seed_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
     for i, seed in enumerate(evaluation.seeds):
         costs = {name: float(evaluation.outcomes[name].cost[i]) for name in comparison.ranking}
         yield {"seed": int(seed), **costs}
+
+
+def _kpi_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Yield one row for each policy and seed: every KPI."""
+    evaluation = comparison.evaluation
+    for name in comparison.ranking:
+        kpis = evaluation.outcomes[name].kpis
+        for i, seed in enumerate(evaluation.seeds):
+            yield {"policy": name, "seed": int(seed), **{kpi: float(values[i]) for kpi, values in kpis.items()}}
 
 
 def _write_csv(path: Path, rows: Iterator[dict[str, Any]]) -> None:

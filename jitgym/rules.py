@@ -1,14 +1,16 @@
-"""Classic control systems: each a constant knob vector, with its source and the numbers that a tuner may set.
+"""Classic control systems as policies: by name, with the numbers that a tuner may set.
 
-A family is the control system (kanban: one number of cards for each stage); given its numbers it becomes a rule,
-which speaks the ``predict`` of Stable-Baselines3 like every other policy.
+A rule's name is ``line/supply+upkeep``: how releases are limited (`systems.py`), how items are ordered (`supply.py`;
+order-up-to if not named) and when machines are maintained (`upkeep.py`; they run to failure if not named), for example
+``kanban``, ``conwip+age``, ``kanban/surge``. A line that nothing limits is named by its replenishment alone: ``ss``.
+
+A family is the control system; given its numbers it becomes a rule, which speaks the ``predict`` of
+Stable-Baselines3 like every other policy. Most are constant knob vectors, others small functions of the observation.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -18,26 +20,15 @@ from jitgym.actions import ActionCodec
 from jitgym.errors import InputError
 from jitgym.fields import OFF
 from jitgym.files import nearest
-from jitgym.parts import Duration, Stage
+from jitgym.observation import Observer, Readings
 from jitgym.scenario import Scenario
-from jitgym.tables import Knob, build_tables
+from jitgym.settings import Information, Line, Number, Setting, idle, join
+from jitgym.simulator import Simulator
+from jitgym.supply import SUPPLY
+from jitgym.systems import ALIASES, SYSTEMS
+from jitgym.upkeep import MAINTENANCE
 
-Columns = Sequence[tuple[int, Knob]]
-"""Knobs with their columns in the knob vector."""
-
-SAFETY: Final = 0.5
-"""Safety factor of the textbook card formula (Monden, Toyota Production System: K = D L (1 + a))."""
-
-
-@dataclass(frozen=True)
-class Number:
-    """One number of a family: which knob it sets, its range, and the textbook value to start from."""
-
-    name: str
-    column: int
-    low: int
-    high: int
-    start: int
+UP_TO: Final = "upto"
 
 
 @dataclass(frozen=True)
@@ -45,39 +36,118 @@ class RuleFamily:
     """A control system with free numbers.
 
     Attributes:
-        name: e.g. ``kanban`` (run to failure) or ``kanban+pm`` (maintenance at a wear threshold).
+        name: e.g. ``kanban`` (run to failure) or ``kanban+age`` (age replacement).
         source: where it is from.
-        numbers: what a tuner sets.
-        base: the knob vector that the numbers are written into.
+        setting: its numbers, and how knobs follow from them.
+        base: the knob vector that is written into.
         codec: how knob vectors become actions.
+        observer: of a line like those that it is to control; for systems that look at the observation.
     """
 
     name: str
     source: str
-    numbers: tuple[Number, ...]
+    setting: Setting
     base: tuple[int, ...]
     codec: ActionCodec
+    observer: Observer = field(repr=False)
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """What a tuner sets."""
+        return self.setting.numbers
+
+    @property
+    def information(self) -> Information:
+        """What it looks at: ``local``, ``line`` or ``forecast``."""
+        return self.setting.information
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it sets the same knobs whatever it sees."""
+        return self.setting.adapt is None
 
     @property
     def start(self) -> npt.NDArray[np.int64]:
         """Textbook values, ``(n_numbers,)``."""
         return np.array([number.start for number in self.numbers], dtype=np.int64)
 
-    def knobs(self, numbers: npt.ArrayLike) -> npt.NDArray[np.int32]:
-        """Return the knob vectors ``(..., n_knobs)`` of numbers ``(..., n_numbers)``."""
-        values = np.asarray(numbers)
-        vectors = np.broadcast_to(np.array(self.base, dtype=np.int32), (*values.shape[:-1], len(self.base))).copy()
-        for i, number in enumerate(self.numbers):
-            vectors[..., number.column] = values[..., i]
-        # the top of a wear threshold means never; one number above high is how a search reaches it
-        for column, knob in enumerate(self.codec.knobs):
-            if knob.kind == "pm_level":
-                vectors[..., column] = np.where(vectors[..., column] > knob.high, OFF, vectors[..., column])
-        return vectors
+    def checked(self, numbers: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return numbers ``(..., n_numbers)``.
 
-    def rule(self, numbers: npt.ArrayLike) -> ConstantRule:
-        """Return the rule with these numbers."""
-        return ConstantRule(self.knobs(numbers), self.codec, self.name)
+        Raises:
+            InputError: another shape, no integers, or one outside its range; the message names it.
+        """
+        values = np.asarray(numbers)
+        if values.shape[-1:] != (len(self.numbers),) or (values.size and values.dtype.kind not in "iu"):
+            raise InputError(
+                f"{self.name} needs {len(self.numbers)} integers ({', '.join(n.name for n in self.numbers)}), "
+                f"got {values.dtype} of shape {values.shape}"
+            )
+        for i, number in enumerate(self.numbers):
+            outside = (values[..., i] < number.low) | (values[..., i] > number.high)
+            if outside.any():
+                value = values[..., i][outside].flat[0]
+                raise InputError(f"{self.name}: {number.name} must be in {number.low}..{number.high}, got {value}")
+        return values.astype(np.int64)
+
+    def knobs(self, numbers: npt.ArrayLike) -> npt.NDArray[np.int32]:
+        """Return the knob vectors ``(..., n_knobs)`` of numbers ``(..., n_numbers)``, before anything is seen."""
+        values = self.checked(numbers)
+        vectors = np.broadcast_to(np.array(self.base, dtype=np.int64), (*values.shape[:-1], len(self.base))).copy()
+        for i, number in enumerate(self.numbers):
+            if number.column >= 0:
+                chosen = values[..., i]
+                vectors[..., number.column] = (
+                    chosen if number.never is None else np.where(chosen == number.never, OFF, chosen)
+                )
+        for column, value in self.setting.held:
+            vectors[..., column] = value
+        return vectors.astype(np.int32)
+
+    def rule(self, numbers: npt.ArrayLike) -> Rule:
+        """Return the rule with these numbers, ``(n_numbers,)``, or for each of some lines its own, ``(n_lines, n)``."""
+        return Rule(self, self.checked(numbers))
+
+
+class Rule:
+    """A policy of a family: the same knobs always, or knobs that follow from the observation by its formula.
+
+    Args:
+        family: the control system.
+        numbers: ``(n_numbers,)``, or ``(n_lines, n_numbers)`` to run one rule on every line of a batch.
+
+    Attributes:
+        knobs: its knob vector ``(n_knobs,)`` or ``(n_lines, n_knobs)``, before what follows from the observation.
+        name: what tables call it.
+        information: what it looks at.
+    """
+
+    def __init__(self, family: RuleFamily, numbers: npt.NDArray[np.int64]) -> None:
+        self.family = family
+        self.numbers = numbers
+        self.knobs = family.knobs(numbers)
+        self.name = family.name
+        self.information = family.information
+        self.readings = Readings(family.observer)
+        self._action = family.codec.encode(self.knobs)
+
+    def predict(
+        self,
+        observation: npt.NDArray[np.float32],
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = True,
+    ) -> tuple[npt.NDArray[Any], Any]:
+        """Return the action for one observation ``(n_entries,)``, or one for each of ``(n_lines, n_entries)``."""
+        shape = (*np.shape(observation)[:-1], self._action.shape[-1])
+        adapt = self.family.setting.adapt
+        if adapt is None:
+            return np.broadcast_to(self._action, shape).copy(), state
+        seen = np.atleast_2d(observation)
+        vectors = np.broadcast_to(self.knobs, (len(seen), self.knobs.shape[-1])).astype(np.int64)
+        self.readings.look(seen)
+        adapt(np.broadcast_to(self.numbers, (len(seen), self.numbers.shape[-1])), self.readings, vectors)
+        return self.family.codec.encode(vectors).reshape(shape), state
 
 
 class ConstantRule:
@@ -106,206 +176,84 @@ class ConstantRule:
         return np.broadcast_to(self._action, shape).copy(), state
 
 
-def kanban(scenario: Scenario, knobs: Columns) -> tuple[list[Number], str]:
-    """Kanban: K cards at each stage; a stage works while it holds fewer than K units.
-
-    Source: Sugimori et al., "Toyota production system and kanban system", Int. J. Production Research 15(6), 1977;
-    the start is Monden's card formula, K = demand x lead time of the stage x (1 + safety).
-    """
-    numbers = [_number(c, k, textbook_cards(scenario, k.place, k.product)) for c, k in knobs if k.kind == "kanban"]
-    return numbers, "Sugimori et al. 1977"
-
-
-def conwip(scenario: Scenario, knobs: Columns) -> tuple[list[Number], str]:
-    """CONWIP: W cards around the whole line; a unit shipped lets one in at the first stage (in a tree, at every first).
-
-    Source: Spearman, Woodruff & Hopp, "CONWIP: a pull alternative to kanban", Int. J. Production Research 28(5),
-    1990; the start is the kanban rule's cards added up.
-    """
-    last, fed = len(scenario.stages) - 1, scenario.followers
-    loops = [(c, k) for c, k in knobs if k.kind == "loop" and k.place not in fed and k.end == last]
-    numbers = [_number(c, k, _cards_to_the_end(scenario, k)) for c, k in loops]
-    return numbers, "Spearman, Woodruff & Hopp 1990"
-
-
-def basestock(scenario: Scenario, knobs: Columns) -> tuple[list[Number], str]:
-    """Base stock: each stage keeps the units from it to the customer, less the backlog, at S.
-
-    Source: Clark & Scarf, "Optimal policies for a multi-echelon inventory problem", Management Science 6(4), 1960;
-    Buzacott & Shanthikumar, Stochastic Models of Manufacturing Systems, 1993, ch. 4. In a line that only buys, it
-    is the ``echelon`` order-up-to level (Zipkin 2008).
-    """
-    stages = [_number(c, k, _cards_to_the_end(scenario, k)) for c, k in knobs if k.kind == "basestock"]
-    return stages, "Clark & Scarf 1960"
-
-
-def hybrid(scenario: Scenario, knobs: Columns) -> tuple[list[Number], str]:
-    """CONWIP and kanban at once: cards around the line, and a limit on what each stage may hold of them.
-
-    Source: Bonvik, Couch & Gershwin, "A comparison of production-line control mechanisms", Int. J. Production
-    Research 35(3), 1997.
-    """
-    return _joined(kanban(scenario, knobs)[0], conwip(scenario, knobs)[0]), "Bonvik, Couch & Gershwin 1997"
-
-
-def extended(scenario: Scenario, knobs: Columns) -> tuple[list[Number], str]:
-    """Extended kanban: base stock, which passes demand on at once, and K cards at each stage.
-
-    Source: Dallery & Liberopoulos, "Extended kanban control system: combining kanban and base stock", IIE
-    Transactions 32(4), 2000.
-    """
-    return _joined(kanban(scenario, knobs)[0], basestock(scenario, knobs)[0]), "Dallery & Liberopoulos 2000"
-
-
-def push(scenario: Scenario, knobs: Columns) -> tuple[list[Number], str]:
-    """Push: nothing limits a release; for lines whose control is about maintenance or orders alone.
-
-    Source: Hopp & Spearman, Factory Physics, ch. 10. A line whose release can be limited is flooded without a limit,
-    and is no fair opponent there. With maintenance it is the policy of Barlow & Hunter, Operations Research 8(1), 1960.
-    """
-    return [], "Hopp & Spearman"
-
-
-def _joined(one: list[Number], other: list[Number]) -> list[Number]:
-    """Return the numbers of two systems, or none unless the scenario has the knobs of both."""
-    return one + other if one and other else []
-
-
-SYSTEMS: Final[dict[str, Callable[[Scenario, Columns], tuple[list[Number], str]]]] = {
-    "kanban": kanban,
-    "conwip": conwip,
-    "basestock": basestock,
-    "hybrid": hybrid,
-    "extended": extended,
-    "push": push,
-}
-RELEASE: Final = ("kanban", "loop", "basestock")
-"""Kinds of knobs that limit what is released."""
-MAINTENANCE: Final = "+pm"
-"""Ending of a family's name that adds maintenance at a wear threshold; without it, machines run to failure."""
-
-
 def rule_names(scenario: Scenario) -> list[str]:
     """Return the families that a scenario has the knobs for."""
+    line = Line.of(scenario)
     names = []
-    for system in SYSTEMS:
-        for ending in ("", MAINTENANCE):
-            try:
-                rule_family(scenario, system + ending)
-            except InputError:
-                continue
-            names.append(system + ending)
+    for system in (name for name in SYSTEMS if SYSTEMS[name].build(line) is not None):
+        for supply in (
+            (name for name in SUPPLY if SUPPLY[name].build(line) is not None) if scenario.suppliers else ("",)
+        ):
+            for upkeep in ("", *(f"+{name}" for name in MAINTENANCE if MAINTENANCE[name].build(line) is not None)):
+                names.append(_spelled(system, supply) + upkeep)
     return names
 
 
+def _spelled(system: str, supply: str) -> str:
+    """Return the name of a rule, without what goes without saying."""
+    if supply in ("", UP_TO):
+        return "basestock" if supply and system == "push" else system
+    return supply if system == "push" else f"{system}/{supply}"
+
+
 def rule_family(scenario: Scenario, name: str) -> RuleFamily:
-    """Return a family of rules for a scenario, with order-up-to replenishment of every item.
+    """Return a family of rules for a scenario.
 
     Args:
         scenario: the line.
-        name: ``kanban``, ``conwip``, ``basestock``, ``hybrid``, ``extended`` or ``push``; with ``+pm`` machines are
-            maintained at a wear threshold (condition-based maintenance), without it they run to failure.
+        name: ``line/supply+upkeep``, see this module; :func:`rule_names` lists those that fit.
 
     Raises:
         InputError: unknown name, or the scenario lacks the knobs.
     """
-    system, ending = name.removesuffix(MAINTENANCE), name.endswith(MAINTENANCE)
-    if system not in SYSTEMS:
-        known = [s + e for s in SYSTEMS for e in ("", MAINTENANCE)]
-        raise InputError(f"rule must be of {', '.join(known)}, got {name!r}{nearest(name, known)}")
-    knobs = build_tables(scenario).knobs
-    columns = list(enumerate(knobs))
-    numbers, source = SYSTEMS[system](scenario, columns)
-    kinds = {knob.kind for knob in knobs}
-    if system == "push":
-        if kinds & {*RELEASE, "echelon"}:
-            raise InputError(f"rule {name!r} is for lines without a limit on release, which {scenario.name!r} has")
-    elif not numbers and not (system == "basestock" and "echelon" in kinds):
-        raise InputError(f"rule {name!r} needs a knob of its kind, which scenario {scenario.name!r} does not give")
-    numbers += [_number(c, k, textbook_target(scenario, k)) for c, k in columns if k.kind in ("target", "echelon")]
-    if ending:
-        thresholds = [_threshold(c, k) for c, k in columns if k.kind == "pm_level"]
-        if not thresholds:
-            raise InputError(f"rule {name!r} needs a pm_level knob, which scenario {scenario.name!r} does not give")
-        numbers += thresholds
-    return RuleFamily(name, source, tuple(numbers), tuple(_idle(knob) for knob in knobs), ActionCodec(knobs))
+    system, supply, upkeep = _parts(scenario, name)
+    line = Line.of(scenario)
+    parts, sources = [], []
+    for table, part, needs in (
+        (SYSTEMS, system, _NEEDS.get(system, "a knob of its kind")),
+        (SUPPLY, supply, _NEEDS.get(supply, "a knob of its kind")),
+        (MAINTENANCE, upkeep, _NEEDS.get(upkeep, "a pm_level knob")),
+    ):
+        if part:
+            setting = table[part].build(line)
+            if setting is None:
+                raise InputError(f"rule {name!r} needs {needs}, which scenario {scenario.name!r} does not give")
+            parts.append(setting)
+            sources.append(table[part].source)
+    base = tuple(idle(knob) for knob in line.knobs)
+    codec = ActionCodec(line.knobs)
+    canonical = _spelled(system, supply) + (f"+{upkeep}" if upkeep else "")
+    return RuleFamily(canonical, "; ".join(sources), join(parts), base, codec, Observer(Simulator(scenario)))
 
 
-def _number(column: int, knob: Knob, start: int) -> Number:
-    return Number(knob.name, column, knob.low, knob.high, min(max(start, knob.low), knob.high))
+_NEEDS: Final = {
+    "push": "a line without a limit on release",
+    "polca": "a loop from every stage to the next, and kanban at the last",
+    "rope": "a loop from the first stages to the bottleneck, and basestock there",
+    "signal": "kanban, and lot where lots are made",
+    "mrp": "release at the first stages, and nowhere else",
+    "wear": "a pm_level knob of a machine whose reading tells more than its age (else: age)",
+    "surge": "order at one supplier of an item and a level at another",
+    **dict.fromkeys(("ss", "rnq", "steady", "capped"), "an order knob"),
+}
 
 
-def _threshold(column: int, knob: Knob) -> Number:
-    """A wear threshold starts at half its range; one above ``high`` is never."""
-    return Number(knob.name, column, knob.low, knob.high + 1, (knob.low + knob.high + 1) // 2)
-
-
-def _idle(knob: Knob) -> int:
-    """Return the setting that leaves a knob out of the control: off, or what comes nearest."""
-    if knob.off:
-        return OFF
-    if knob.kind in (*RELEASE, "release"):
-        return knob.high
-    return knob.low if knob.kind in ("order", "lot", "expedite") else knob.default
-
-
-def textbook_cards(scenario: Scenario, place: int, product: int = 0) -> int:
-    """Return Toyota's number of cards, demand x lead time x (1 + safety), at least 1.
-
-    The lead time of a stage is its job's mean length stretched by breakdowns, its setup, and one slot of waiting; where
-    products share the machine, so is the time of the others' jobs.
-    """
-    stage = scenario.stages[place]
-    demand = build_tables(scenario).mean_demands[product] or 1.0
-    setup = stage.setup.mean if stage.setup is not None and scenario.n_products > 1 else 0.0
-    lead = scenario.n_products * (_stretched(stage, _job(scenario, stage, product)) + setup) + 1
-    return max(1, math.ceil(demand * lead * (1 + SAFETY)))
-
-
-def _cards_to_the_end(scenario: Scenario, knob: Knob) -> int:
-    """Return the textbook cards of a product from a stage to the last."""
-    return sum(textbook_cards(scenario, place, knob.product) for place in scenario.path(knob.place))
-
-
-def _job(scenario: Scenario, stage: Stage, product: int) -> float:
-    """Return the mean length of a product's job."""
-    own = scenario.products[product].process if scenario.products else {}
-    return own.get(stage.name, stage.process).mean
-
-
-def _stretched(stage: Stage, job: float) -> float:
-    """Return the mean slots a job takes, repairs included (wear taken at its first level that can fail)."""
-    failure = stage.failure
-    if failure is None:
-        return job
-    per_slot = failure.law.geometric
-    if per_slot is None and failure.law.weibull is not None:
-        weibull = failure.law.weibull
-        per_slot = 1 / (weibull.scale * math.gamma(1 + 1 / weibull.shape))
-    elif per_slot is None and failure.law.table is not None:
-        per_slot = float(np.mean(failure.law.table))
-    return job * (1 + (per_slot or 0.0) * failure.repair.mean)
-
-
-def textbook_target(scenario: Scenario, knob: Knob) -> int:
-    """Return the order-up-to level: mean demand over lead time and review, plus 1.65 standard deviations.
-
-    The normal approximation of the newsvendor level at 95 % service (Silver, Pyke & Thomas 2017); demand is that of the
-    products that the item serves, taken as Poisson, lateness and outages stretch the lead time. An echelon level covers
-    the line's own lead time too.
-    """
-    supplier = scenario.suppliers[knob.place]
-    item = next(item for item in scenario.items if item.name == supplier.item)
-    means = build_tables(scenario).mean_demands
-    names = scenario.product_names or ("",)
-    served = [mean for mean, name in zip(means, names, strict=True) if item.products is None or name in item.products]
-    demand = sum(served) or 1.0
-    lead: float = supplier.lead_time + supplier.review
-    lead += (1 - supplier.on_time) * Duration(slots=1, finish=supplier.catch_up or 1e-3).mean
-    if supplier.outage is not None:  # met with the long-run share of outages, half way through one
-        mean = 1 / supplier.outage.recover
-        lead += supplier.outage.fail * mean / (1 + supplier.outage.fail * mean) * mean
-    if knob.kind == "echelon":
-        path = scenario.path(scenario.stage_names.index(item.stage))
-        lead += sum(_stretched(scenario.stages[i], scenario.stages[i].process.mean) for i in path)
-    return math.ceil(demand * lead + 1.65 * math.sqrt(demand * lead))
+def _parts(scenario: Scenario, name: str) -> tuple[str, str, str]:
+    """Return system, supply and upkeep of a name, empty where there is none."""
+    whole, _, upkeep = name.partition("+")
+    system, slash, supply = whole.partition("/")
+    system = ALIASES.get(system, system)
+    if system in SUPPLY and not slash:
+        system, supply = "push", system
+    limits = any(c.knob in ("kanban", "loop", "basestock", "release") for c in scenario.control)
+    if system == "basestock" and not slash and not limits:
+        system = "push"  # a line that only buys: the levels are those of its orders
+        if not scenario.suppliers:
+            raise InputError(f"rule {name!r} needs a knob of its kind, which scenario {scenario.name!r} does not give")
+    for part, table in ((system, SYSTEMS), (supply, SUPPLY), (upkeep, MAINTENANCE)):
+        known: list[str] = sorted({*table, *(ALIASES if table is SYSTEMS else ())})
+        if part not in table and (part or table is SYSTEMS):
+            raise InputError(f"rule must be of {', '.join(known)}, got {part!r} in {name!r}{nearest(part, known)}")
+    if "+" in name and not upkeep:
+        raise InputError(f"rule must name its maintenance after +, one of {', '.join(MAINTENANCE)}, got {name!r}")
+    return system, supply or (UP_TO if scenario.suppliers else ""), upkeep

@@ -22,13 +22,13 @@ from jitgym.evaluate import Interval
 from jitgym.files import scenario_files
 from jitgym.scenario import load_scenario
 from jitgym.scorecard import KPIS
+from jitgym.search import Budget
 from jitgym.seeds import seed_bank
 from jitgym.simulator import kernel
-from jitgym.tune import Budget
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNELS = benchmark.kernels()
-FILES = {"results.json", "results.csv", "costs_per_seed.csv", "compare.png"}
+FILES = {"results.json", "results.csv", "costs_per_seed.csv", "kpis_per_seed.csv", "compare.png"}
 
 
 @pytest.fixture
@@ -43,7 +43,8 @@ def short(tmp_path):
 @pytest.fixture
 def barely(monkeypatch):
     """Tune with next to no budget, and draw small."""
-    monkeypatch.setattr(cli, "QUICK", Budget(4, 2, 4, 1, 8))
+    budget = Budget(trials=4, first=2, ask=2, last=4, rounds=1, episodes=50, finalists=2, most=8, final=8)
+    monkeypatch.setattr(cli, "QUICK", budget)
     monkeypatch.setattr("jitgym.plots.DPI", 30)
 
 
@@ -105,14 +106,40 @@ def test_show_spells_a_backlog_limit_and_every_kind_of_hazard(line, tmp_path):
 def test_tune_prints_and_writes(short, tmp_path, barely):
     out = tmp_path / "tuned.json"
     printed = run("tune", short, "--rule", "kanban", "--quick", "--seed", 3, "--out", out).stdout
-    record = json.loads(out.read_text(encoding="utf-8"))
-    assert set(record["numbers"]) == set(record["textbook_numbers"])
+    told = json.loads(out.read_text(encoding="utf-8"))
+    record = told["rules"]["kanban"]
+    assert set(record["numbers"]) == set(record["textbook_numbers"]) == set(record["space"])
+    assert record["space"]["kanban[turning]"] == [1, 20]
+    assert (record["seed"], record["budget"]["trials"], record["information"]) == (3, 4, "local")
     assert record["textbook_numbers"]["kanban[turning]"] == 3
     assert record["cost"]["low"] < record["cost"]["mean"] < record["cost"]["high"]
-    assert record["hash"] == load_scenario(short).hash
+    assert told["hash"] == load_scenario(short).hash
     assert f"{record['episodes']} episodes" in printed
     for name, value in record["numbers"].items():
         assert any(line.split()[:1] == [name] and line.split()[2] == str(value) for line in printed.splitlines())
+    assert set(os.listdir(tmp_path)) == {"short.yaml", "tuned.json"}
+
+
+def test_tune_ranks_several_rules_and_shows_what_they_trade(short, tmp_path, barely, monkeypatch):
+    out = tmp_path / "tuned.json"
+    monkeypatch.setattr("jitgym.tuning.pareto_front.__defaults__", (2,))
+    printed = run("tune", short, "--rule", "conwip,hybrid", "--quick", "--out", out).stdout
+    told = json.loads(out.read_text(encoding="utf-8"))
+    assert set(told["rules"]) == {"conwip", "hybrid"}
+    assert "Pareto front" in printed
+    assert told["pareto_front"]
+    costs = [point["cost"] for point in told["pareto_front"]]
+    assert costs == sorted(costs)
+
+
+def test_an_interrupted_tuning_goes_on(short, tmp_path, barely, monkeypatch):
+    out = tmp_path / "tuned.json"
+    with monkeypatch.context() as patch:
+        patch.setattr("jitgym.search.climb", Mock(side_effect=KeyboardInterrupt))
+        told = run("tune", short, "--rule", "kanban", "--quick", "--out", out, code=130).stderr
+    assert "the same command goes on with it" in " ".join(told.split())
+    assert list((tmp_path / "tuned.json.work").glob("kanban-*.trials"))
+    run("tune", short, "--rule", "kanban", "--quick", "--out", out)
     assert set(os.listdir(tmp_path)) == {"short.yaml", "tuned.json"}
 
 
@@ -246,7 +273,8 @@ def test_an_error_on_the_way_leaves_everything_as_it_was(short, tmp_path, barely
                 quick(short, out, code=code)
                 quick(short, tmp_path / "new" / "out", code=code)
             assert {path.name: path.read_bytes() for path in out.iterdir()} == before
-            assert set(os.listdir(tmp_path)) == {"out", "short.yaml"}
+            assert set(os.listdir(tmp_path)) == {"out", "out.work", "new", "short.yaml"}
+            assert os.listdir(tmp_path / "new") == ["out.work"]  # tuned rules, to go on with
 
 
 def test_a_failed_replacement_puts_the_old_results_back(tmp_path, monkeypatch):
@@ -292,7 +320,8 @@ def test_interrupting_leaves_nothing(tmp_path):
     assert process.returncode == 130
     assert "interrupted: " in told
     assert "Traceback" not in told
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) in ([], ["new"])
+    assert list(tmp_path.glob("new/*")) in ([], [tmp_path / "new" / "out.work"])
 
 
 # -- agents --
@@ -301,12 +330,12 @@ def test_interrupting_leaves_nothing(tmp_path):
 @pytest.mark.agents
 def test_an_agent_is_trained_stored_and_loaded(short, tmp_path, barely, monkeypatch):
     pytest.importorskip("stable_baselines3")
-    out, again, kept = tmp_path / "out", tmp_path / "again", tmp_path / "out.training"
+    out, again, kept = tmp_path / "out", tmp_path / "again", tmp_path / "out.work"
     with monkeypatch.context() as patch:
         patch.setattr(cli, "evaluate_all", Mock(side_effect=KeyboardInterrupt))
         told = quick(short, out, "--train", 100, code=130).stderr
-    assert f"training is kept in {kept}: the same command goes on with it" in told.replace("\n", "")
-    assert (kept / "checkpoint.pt").is_file()
+    assert f"what is done is kept in {kept}: the same command goes on with it" in told.replace("\n", "")
+    assert (kept / "training" / "checkpoint.pt").is_file()
     assert not out.exists()
 
     quick(short, out, "--train", 100)
@@ -357,7 +386,7 @@ def test_every_fault_of_a_scenario_is_a_line(tmp_path):
     ("arguments", "message"),
     [
         (["--rules", "kanbna"], "did you mean 'kanban'"),
-        (["--rules", "kanban+pm"], "needs a pm_level knob"),
+        (["--rules", "kanban+age"], "needs a pm_level knob"),
         (["--rules", ","], "rules must name at least one"),
         (["--seeds", "1"], "seeds must be an integer >= 2, got 1"),
         (["--seed", "-1"], "seed must be an integer >= 0, got -1"),

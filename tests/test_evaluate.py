@@ -163,7 +163,7 @@ def test_one_seed_has_no_interval():
 def test_a_wrong_action_is_told():
     class Wrong:
         def predict(self, observation, state=None, episode_start=None, deterministic=True):
-            return np.full((len(observation), 10), 99), state
+            return np.full((len(observation), len(Simulator("four_stage").knobs)), 99), state
 
     with pytest.raises(InputError, match=r"action for kanban\[turning\] of line 0 must be in 0..20, got 99"):
         run_policy(four_stage(1), Wrong(), seed_bank(0, 2, "evaluation"))

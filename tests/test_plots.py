@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jitgym.compare import Agent, Plan, evaluate_all, families_of, tune_rules
-from jitgym.rules import rule_family
+from jitgym.jobs import Store
+from jitgym.rules import ConstantRule, rule_family
 from jitgym.sample import MACHINE, sample_path
 from jitgym.scenario import load_scenario
 from jitgym.scorecard import COST_TERMS
+from jitgym.search import Budget
 from jitgym.seeds import seed_bank
 from jitgym.simulator import Simulator
-from jitgym.tune import Budget
 
 pytest.importorskip("matplotlib")
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -30,8 +33,10 @@ def silent(*news):
 
 def comparison(name, rules="all", agent=False, horizon=60):
     scenario = load_scenario(load_scenario(name).model_dump() | {"horizon": horizon})
-    plan = Plan(scenario, families_of(scenario, rules), n_seeds=6, budget=Budget(4, 2, 4, 1, 8))
-    tuned = tune_rules(plan, silent)
+    budget = Budget(trials=4, first=2, ask=2, last=4, rounds=1, episodes=50, finalists=2, most=8, final=8)
+    plan = Plan(scenario, families_of(scenario, rules), n_seeds=6, budget=budget)
+    with tempfile.TemporaryDirectory() as folder:
+        tuned = tune_rules(plan, silent, Store(Path(folder)))
     learned = Agent(next(iter(tuned.values())).family.rule(next(iter(tuned.values())).numbers), {}) if agent else None
     return evaluate_all(plan, tuned, learned, silent)
 
@@ -160,7 +165,7 @@ def test_orders_are_placed_once_a_step():
         load_scenario("lost_sales").model_dump() | {"horizon": 20, "slots_per_step": 5, "prices": {"lost": 1}}
     )
     family = rule_family(scenario, "basestock")
-    policy = type(family.rule([0]))([0, 3], family.codec)  # no base stock, three units a step
+    policy = ConstantRule([0, 3], family.codec)  # no base stock, three units a step
     path = sample_path(scenario, policy, np.uint64(5))
     assert path.slots == 5
     assert len(path.finished) == 20

@@ -1,0 +1,144 @@
+"""Hold-out shifts: the same line in a world that changed after the rules were tuned and the agents trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jitgym.errors import InputError
+from jitgym.scenario import Scenario, ScenarioError, load_scenario
+
+Description = dict[str, Any]
+
+
+SHORT: Final = 1000
+"""Slots of a recorded demand whose end matters."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A change of the world.
+
+    Attributes:
+        meaning: in a few words.
+        change: writes it into a description; returns whether there was anything to change.
+    """
+
+    meaning: str
+    change: Callable[[Description], bool]
+
+
+def _more_demand(description: Description) -> bool:
+    """Multiply mean demand by 1.2, in place."""
+    laws = [description["demand"].get("law"), *(p.get("law") for p in description.get("products", ()))]
+    found = [law for law in laws if law is not None and law.get("saturated") is None]
+    for law in found:
+        _scale_law(law, 1.2, 1 / _highest_rate(description))
+    return bool(found)
+
+
+def _highest_rate(description: Description) -> float:
+    """Return what regime and season multiply demand by at most, of any product."""
+    demand, products, top = description["demand"], description.get("products", ()), 1.0
+    for key in ("regimes", "season"):
+        rates = [demand[key]["rates"]] if demand.get(key) is not None else []
+        top *= max((max(row) for row in [*rates, *(p[key] for p in products if p.get(key) is not None)]), default=1.0)
+    return top
+
+
+def _scale_law(law: Description, factor: float, most: float) -> None:
+    """Multiply the mean of a law, in place; a probability to ``most`` at most."""
+    if law.get("trace") is not None:
+        law["trace"] = _scaled_trace(law["trace"], factor)
+    elif law.get("table") is not None:
+        law["table"] = _scaled_table(law["table"], factor)
+    elif law.get("negative_binomial") is not None:
+        law["negative_binomial"]["mean"] *= factor
+    elif law.get("poisson") is not None:
+        law["poisson"] *= factor
+    else:
+        law["bernoulli"] = min(most, law["bernoulli"] * factor)
+
+
+def _scaled_trace(trace: Any, factor: float) -> list[int]:
+    """Return a recorded demand with its sum multiplied, the rounding carried from slot to slot.
+
+    A short one is told five times over, so that nothing is lost by rounding where it begins again.
+    """
+    total, out = 0, []
+    for units in [*trace] * (5 if len(trace) < SHORT else 1):
+        out.append(int((total + units) * factor + 1e-9) - int(total * factor + 1e-9))
+        total += units
+    return out
+
+
+def _scaled_table(table: Any, factor: float) -> list[float]:
+    """Return probabilities of 0, 1, ... units whose mean is multiplied: what is added is one unit more, by chance."""
+    mean = sum(units * p for units, p in enumerate(table))
+    more = min(1.0, (factor - 1) * mean)
+    lower, upper = [*table, 0.0], [0.0, *table]
+    return [(1 - more) * p + more * q for p, q in zip(lower, upper, strict=True)]
+
+
+def _more_lateness(description: Description) -> bool:
+    """Double the share of late deliveries, and the time that it takes to catch up."""
+    late = [s for s in description.get("suppliers", ()) if s.get("on_time", 1.0) < 1]
+    for supplier in late:
+        supplier["on_time"] = max(0.0, 1 - 2 * (1 - supplier["on_time"]))
+        supplier["catch_up"] = supplier.get("catch_up", 1.0) / 2
+    return bool(late)
+
+
+def _more_breakdowns(description: Description) -> bool:
+    """Double every hazard of breaking down."""
+    failures = [stage["failure"] for stage in description["stages"] if stage.get("failure") is not None]
+    for failure in failures:
+        law = failure["law"]
+        if law.get("geometric") is not None:
+            law["geometric"] = min(1.0, 2 * law["geometric"])
+        elif law.get("table") is not None:
+            law["table"] = [min(1.0, 2 * p) for p in law["table"]]
+        else:  # hazards are 1 - exp(-x) with x of scale ** -shape
+            law["weibull"]["scale"] /= 2 ** (1 / law["weibull"]["shape"])
+    return bool(failures)
+
+
+def _new_regime(description: Description) -> bool:
+    """Let demand fall to half in spells that were never seen."""
+    demand = description["demand"]
+    laws = [demand.get("law"), *(p.get("law") for p in description.get("products", ()))]
+    if demand.get("regimes") is not None or not all(law is None or _has_mean(law) for law in laws):
+        return False
+    demand["regimes"] = {"switch": [[0.99, 0.01], [0.03, 0.97]], "rates": [1.0, 0.5]}
+    return True
+
+
+def _has_mean(law: Description) -> bool:
+    return any(law.get(kind) is not None for kind in ("bernoulli", "poisson", "negative_binomial"))
+
+
+SHIFTS: Final[dict[str, Shift]] = {
+    "demand": Shift("demand + 20 %", _more_demand),
+    "lateness": Shift("twice as many late deliveries, twice as late", _more_lateness),
+    "breakdowns": Shift("twice as many breakdowns", _more_breakdowns),
+    "regime": Shift("spells of half the demand, never seen", _new_regime),
+}
+
+
+def shifted(scenario: Scenario, name: str) -> Scenario | None:
+    """Return a line after a shift, its name with the shift's; None where there is nothing to shift.
+
+    Raises:
+        InputError: an unknown shift, or one that makes the line impossible.
+    """
+    if name not in SHIFTS:
+        raise InputError(f"shift must be of {', '.join(SHIFTS)}, got {name!r}")
+    description = scenario.model_dump(mode="json", exclude_none=True)
+    if not SHIFTS[name].change(description):
+        return None
+    description["name"] = f"{scenario.name}-{name}"[:40]
+    try:
+        return load_scenario(description)
+    except ScenarioError as error:
+        raise InputError(f"{scenario.name} cannot be shifted by {name!r}: {error}") from error

@@ -1,0 +1,156 @@
+"""Trials of a rule's numbers: many vectors in one batch, on common random numbers, with a journal to go on from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from jitgym.errors import InputError
+from jitgym.ledger import Ledger
+from jitgym.observation import Observer
+from jitgym.rules import RuleFamily
+from jitgym.scenario import Scenario
+from jitgym.scorecard import Floats, Scorecard
+from jitgym.seeds import seed_bank
+from jitgym.simulator import Simulator
+
+Numbers = npt.NDArray[np.int64]
+
+AT_ONCE: Final = 8192
+"""Lines stepped together at most, to bound memory."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Means of a vector over the episodes that it was tried on; `stock` is WIP and finished goods."""
+
+    episodes: int
+    cost: float
+    fill_rate: float
+    stock: float
+
+
+class Trials:
+    """Evaluates vectors of a family's numbers on one bank of tuning seeds.
+
+    Args:
+        scenario: the line.
+        family: whose numbers.
+        seed: names the instance of the tuning bank.
+        n_threads: threads that share the lines.
+        journal: a file that every result is added to as a line; results that it holds already, of the same calls in
+            the same order, are taken from it, so that an interrupted search goes on where it was.
+
+    Attributes:
+        episodes: how many have been run, those in the journal included.
+        tried: what has been seen of every vector, on its longest run.
+
+    Raises:
+        InputError: the journal is of another scenario, family or seed, or cannot be read.
+    """
+
+    def __init__(
+        self, scenario: Scenario, family: RuleFamily, seed: int = 0, n_threads: int = 1, journal: Path | None = None
+    ) -> None:
+        self.scenario = scenario
+        self.family = family
+        self.seed = seed
+        self.n_threads = n_threads
+        self.episodes = 0
+        self.tried: dict[tuple[int, ...], Tried] = {}
+        self._scorecard = Scorecard(scenario)
+        self._journal = journal
+        self._past = self._read_journal() if journal is not None else iter(())
+
+    def costs(self, vectors: Numbers, count: int, instance: int = 0, first: int = 0) -> Floats:
+        """Return the mean cost a slot of every vector on some seeds of a bank, ``(n_vectors, count)``.
+
+        Args:
+            vectors: ``(n_vectors, n_numbers)``.
+            count: episodes of each.
+            instance: which bank: 0 is that of the search, others are fresh.
+            first: seeds of the bank to leave out.
+        """
+        call = {"vectors": vectors.tolist(), "count": count, "instance": instance, "first": first}
+        past = next(self._past, None)
+        if past is not None and {key: past[key] for key in call} == call:
+            costs, fill, stock = (np.array(past[key]) for key in ("costs", "fill_rate", "stock"))
+        else:
+            self._past = iter(())
+            seeds = seed_bank(self.seed + 1_000_003 * instance, first + count, "tuning")[first:]
+            costs, fill, stock = self._run(vectors, seeds)
+            if self._journal is not None:
+                line = {**call, "costs": costs.tolist(), "fill_rate": fill.tolist(), "stock": stock.tolist()}
+                with self._journal.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
+        self.episodes += costs.size
+        for i, vector in enumerate(vectors.tolist() if instance == 0 else ()):
+            known = self.tried.get(tuple(vector))
+            if known is None or known.episodes <= count:
+                self.tried[tuple(vector)] = Tried(count, float(costs[i].mean()), float(fill[i]), float(stock[i]))
+        return costs
+
+    def _run(self, vectors: Numbers, seeds: npt.NDArray[np.uint64]) -> tuple[Floats, Floats, Floats]:
+        """Run all vectors on all seeds; return costs ``(n_vectors, n_seeds)``, and fill rate and stock by vector."""
+        per = max(1, AT_ONCE // len(seeds))
+        parts = [self._ledger(vectors[i : i + per], seeds) for i in range(0, len(vectors), per)]
+        costs = np.concatenate([self._scorecard.cost(part) / part["slots"] for part in parts])
+        slots = np.concatenate([part["slots"] for part in parts])
+        units = np.concatenate([part.total("process_slots") + part.total("store_slots") for part in parts]) / slots
+        demand, on_time = (np.concatenate([p.total(name) for p in parts]) for name in ("demand", "on_time"))
+        shape = (len(vectors), len(seeds))
+        wanted = demand.reshape(shape).sum(axis=1)
+        fill = on_time.reshape(shape).sum(axis=1) / np.maximum(wanted, 1)
+        return costs.reshape(shape), fill, units.reshape(shape).mean(axis=1)
+
+    def _ledger(self, vectors: Numbers, seeds: npt.NDArray[np.uint64]) -> Ledger:
+        """Run a whole episode of every vector on every seed, all at once."""
+        lines = np.repeat(vectors, len(seeds), axis=0)
+        simulator = Simulator(self.scenario, len(lines), np.tile(seeds, len(vectors)), n_threads=self.n_threads)
+        steps, slots = self.scenario.horizon, self.scenario.slots_per_step
+        if self.family.is_constant:
+            by_step = any(knob.kind in ("order", "release") for knob in simulator.knobs)
+            if not by_step:
+                steps, slots = 1, steps * slots  # constant knobs that act in every slot alike
+            ledger = simulator.step(self.family.knobs(lines), slots)
+            for _ in range(steps - 1):
+                ledger.array[...] += simulator.advance(slots).array
+            return ledger
+        rule, observer = self.family.rule(lines), Observer(simulator)
+        total = None
+        for _ in range(steps):
+            ledger = simulator.step(self.family.codec.decode(rule.predict(observer.observe())[0]))
+            if total is None:
+                total = ledger
+            else:
+                total.array[...] += ledger.array
+        assert total is not None  # a horizon is at least 1
+        return total
+
+    def _read_journal(self) -> Iterator[dict[str, Any]]:
+        """Yield the results that the journal holds; begin it if there is none. A last line cut short is dropped."""
+        assert self._journal is not None
+        head = {"scenario": self.scenario.hash, "rule": self.family.name, "seed": self.seed}
+        if not self._journal.exists():
+            self._journal.parent.mkdir(parents=True, exist_ok=True)
+            self._journal.write_text(json.dumps(head) + "\n", encoding="utf-8")
+            return iter(())
+        lines = self._journal.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]
+        try:
+            found, *past = [json.loads(line) for line in whole]
+        except ValueError as error:
+            raise InputError(
+                f"{self._journal}: must be a journal of trials, got {error}; delete it to begin"
+            ) from error
+        if found != head:
+            raise InputError(f"{self._journal}: must be of {head}, got {found}; delete it to begin again")
+        if len(whole) < len(lines):
+            self._journal.write_text("".join(whole), encoding="utf-8")
+        return iter(past)
