@@ -19,7 +19,7 @@ from harness import machine, parsed, wide_console
 from rich.table import Table
 
 from jitgym.agents.train import Training, train
-from jitgym.compare import FULL, QUICK, Plan, families_of, start_of_agent, tune_rules
+from jitgym.compare import FULL, QUICK, Plan, best_rule, families_of, tune_rules
 from jitgym.evaluate import evaluate
 from jitgym.jobs import Store
 from jitgym.scenario import load_scenario
@@ -61,7 +61,7 @@ def tuned_rule(name: str, args: Namespace) -> Tuned:
     scenario = load_scenario(name)
     plan = Plan(scenario, families_of(scenario, "all"), budget=QUICK if args.quick else FULL, n_threads=args.processes)
     with tempfile.TemporaryDirectory() as folder:
-        return start_of_agent(tune_rules(plan, lambda label, share, word: None, Store(Path(folder))))
+        return best_rule(tune_rules(plan, lambda label, share, word: None, Store(Path(folder))))
 
 
 def run(job: Job) -> Run:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,18 +26,21 @@ from jitgym.compare import (
     Agent,
     Comparison,
     Plan,
+    best_rule,
     evaluate_all,
     families_of,
-    start_of_agent,
     tune_rules,
 )
+from jitgym.contest import Contest, Learning
 from jitgym.describe import scenario_report, scenarios_report
 from jitgym.errors import InputError
 from jitgym.files import to_json, write_text
-from jitgym.jobs import Report, Store
-from jitgym.report import comparison_report, tuning_report
+from jitgym.jobs import Report, Store, executor
+from jitgym.publish import publish
+from jitgym.report import comparison_report, standings_report, tuning_report
 from jitgym.results import results_folder, tunings_record, write_results
 from jitgym.scenario import Scenario, load_scenario
+from jitgym.suite import read_suite
 from jitgym.tune import Tuned
 
 FAILURE = 1
@@ -171,7 +174,7 @@ def compared(plan: Plan, out: Path, learner: Learner) -> Comparison:
         with progress_board() as report:
             tuned = tune_rules(plan, report, Store(work_of(out) / "tuning"))
             if learner.steps:
-                start = None if learner.plain else start_of_agent(tuned)
+                start = None if learner.plain else best_rule(tuned)
                 agent = train_agent(plan, start, learner, work_of(out) / "training", folder / "agent", report)
             comparison = evaluate_all(plan, tuned, agent, report)
         write_results(comparison, folder)
@@ -225,6 +228,61 @@ def train_agent(
 def _facts(card: Any) -> dict[str, Any]:
     """Return what results tell of an agent: how it was trained, and the values that it picks from."""
     return {**card.facts, "home": card.home, "menus": card.menus}
+
+
+@app.command()
+def suite(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Name of a suite, or a YAML file.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results; what is done in it already is not done again.")],
+    seed: SeedOption = 0,
+    threads: Annotated[int, typer.Option(help="Processes that share the work.")] = 1,
+    agents: Annotated[bool, typer.Option(help="Train agents, or leave it at the rules.")] = True,
+    device: Annotated[str, typer.Option(help="Where agents run: [bold]cpu[/] or [bold]cuda[/].")] = "cpu",
+    quick: QuickOption = False,
+) -> None:
+    """Run a contest: tune every rule of many lines, train agents, compare all, and write the standings.
+
+    Interrupted or crashed, the same command goes on. A line that is broken is reported, the others finish.
+    """
+    described = read_suite(suite)
+    if quick:
+        small = {"steps": 20_000, "seeds": 2, "replications": 100}
+        described = replace(described, plan=described.plan.model_copy(update=small))
+    require("matplotlib", "plot")
+    learning = learning_on(device) if agents else None
+    try:
+        with progress_board() as report:
+            by = executor(at_least(1, "threads", threads))
+            budget = QUICK if quick else FULL
+            contest = Contest(described, out, by, report, learning, budget, at_least(0, "seed", seed))
+            results = contest.run()
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted: what is done is kept in {out}: the same command goes on with it", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    from jitgym.plots import write_standings_figure
+
+    out.mkdir(parents=True, exist_ok=True)
+    command = " ".join(["jitgym suite", suite, *(["--quick"] if quick else []), *([] if agents else ["--no-agents"])])
+    found, together = publish(described, results, contest.faults, out, f"{command} --out DIR")
+    if found:
+        write_standings_figure(found, together, out / "standings.png")
+    console = Console(markup=False, highlight=False)
+    console.print(standings_report(results, found, contest.faults))
+    console.print(f"\nResults in {out.resolve()}", soft_wrap=True)
+    if contest.faults:
+        raise typer.Exit(FAILURE)
+
+
+def learning_on(device: str) -> Learning:
+    """Return how agents of a contest are trained and read."""
+    if device not in ("cpu", "cuda"):
+        raise InputError(f"device must be cpu or cuda, got {device!r}")
+    require("stable_baselines3", "agents")
+    from jitgym.agents.policy import require_device
+    from jitgym.agents.trainer import load_anywhere, train_one
+
+    require_device(device)
+    return Learning(train_one, load_anywhere, device)
 
 
 @app.command("tune")

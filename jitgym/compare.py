@@ -109,20 +109,8 @@ def tune_rules(plan: Plan, report: Report, store: Store) -> dict[str, Tuned]:
 
 
 def best_rule(tuned: dict[str, Tuned]) -> Tuned:
-    """Return the rule with the lowest cost on fresh tuning seeds."""
+    """Return the rule with the lowest cost on fresh tuning seeds: where an agent starts from."""
     return min(tuned.values(), key=lambda one: one.cost.mean)
-
-
-def start_of_agent(tuned: dict[str, Tuned]) -> Tuned:
-    """Return the rule that an agent starts from: the cheapest of those that are one knob vector.
-
-    Raises:
-        InputError: there is none.
-    """
-    constant = {name: one for name, one in tuned.items() if one.family.is_constant}
-    if not constant:
-        raise InputError(f"an agent starts from a rule with constant knobs, which none of {', '.join(tuned)} is")
-    return best_rule(constant)
 
 
 def evaluate_all(plan: Plan, tuned: dict[str, Tuned], agent: Agent | None, report: Report) -> Comparison:

@@ -5,7 +5,7 @@ Colours are from Okabe & Ito's palette, which people with any colour vision can 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,7 @@ from jitgym.results import known
 from jitgym.sample import MACHINE, SamplePath, sample_path
 from jitgym.scenario import Scenario
 from jitgym.scorecard import COST_TERMS
+from jitgym.standings import TAUS, Row, Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +35,8 @@ INK: Final = "#222222"
 FAINT: Final = "#8a8a8a"
 RULE: Final = "#222222"
 CHALLENGER: Final = "#0072B2"
+KINDS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
+"""Colours of the kinds of policies in the standings of a contest."""
 TERMS: Final = {
     "wip": ("#0072B2", "work in process"),
     "finished_goods": ("#56B4E9", "finished goods"),
@@ -265,3 +268,69 @@ def _state_patches(paths: Any, start: int, stop: int) -> list[Any]:
 
 def _called(comparison: Comparison, name: str) -> str:
     return f"{name}, the best rule" if name == comparison.evaluation.reference else name
+
+
+def write_standings_figure(found: Sequence[Row], together: Mapping[str, Summary], path: Path) -> None:
+    """Draw the standings of a contest: differences to the best tuned rule by line, and profiles of all agents.
+
+    Args:
+        found: rows of the standings; those under a shift are left out.
+        together: all training seeds, by algorithm.
+        path: of the PNG.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
+        figure = Figure(figsize=SIZE, dpi=DPI, layout=layout())
+        FigureCanvasAgg(figure)
+        draw_standings(figure, found, together)
+        figure.savefig(path)
+
+
+def draw_standings(figure: Figure, found: Sequence[Row], together: Mapping[str, Summary]) -> None:
+    """Draw the standings onto an empty figure."""
+    here = [row for row in found if not row.shift]
+    kinds = list(dict.fromkeys(row.kind for row in here))
+    colours = dict(zip(kinds, KINDS * len(kinds), strict=False))
+    left, right = figure.subplots(1, 2, width_ratios=[3, 2]) if together else (figure.subplots(), None)
+    _draw_differences(left, here, colours)
+    if right is not None:
+        _draw_profiles(right, together, colours)
+
+
+def _draw_differences(axes: Axes, here: Sequence[Row], colours: Mapping[str, str]) -> None:
+    """Draw the difference of every policy to the best tuned rule of its line, with its interval."""
+    tasks = list(dict.fromkeys(row.task for row in here))
+    for k, (kind, colour) in enumerate(colours.items()):
+        offset = (k - (len(colours) - 1) / 2) * 0.4 / len(colours)
+        for row in (row for row in here if row.kind == kind):
+            y, percent = tasks.index(row.task) + offset, row.percent
+            axes.plot([100 * (score - 1) for score in row.spread], [y] * len(row.spread), ".", color=colour, alpha=0.3)
+            axes.plot([percent.low, percent.high], [y, y], color=colour, linewidth=2)
+            axes.plot(percent.mean, y, "o", color=colour, label=kind if row.task == tasks[0] else None)
+    axes.axvline(0, color=RULE, linewidth=1)
+    axes.set_yticks(range(len(tasks)), tasks)
+    axes.invert_yaxis()
+    axes.set_xlabel("cost against the best tuned rule, % (95 % CI; small dots: every training seed)")
+    axes.set_title("Less is better")
+    axes.legend(loc="best", **LEGEND)
+
+
+def _draw_profiles(axes: Axes, together: Mapping[str, Summary], colours: Mapping[str, str]) -> None:
+    """Draw the share of agents that cost at most so much of the best tuned rule."""
+    for name, one in together.items():
+        profile, colour = one.profile, colours.get(name, CHALLENGER)
+        axes.plot(100 * profile.taus, 100 * profile.shares, color=colour, label=name)
+        axes.fill_between(
+            100 * profile.taus, 100 * profile.low, 100 * profile.high, color=colour, alpha=0.15, linewidth=0
+        )
+    axes.axvline(100, color=RULE, linewidth=1)
+    axes.set_ylim(0, 102)
+    scores = np.concatenate([one.scores.ravel() for one in together.values()])
+    axes.set_xlim(100 * max(TAUS[0], min(0.95, scores.min())), 100 * min(TAUS[-1], max(1.05, scores.max())))
+    axes.set_xlabel("cost of at most this much of the best tuned rule's, %")
+    axes.set_ylabel("share of agents, all lines and training seeds, %")
+    axes.set_title("Performance profile: higher is better")
+    axes.legend(loc="lower right", **LEGEND)

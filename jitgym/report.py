@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from jitgym.compare import Comparison, decimals, verdict
+from jitgym.contest import TaskResult
 from jitgym.evaluate import Interval
 from jitgym.results import budget_of, information_of, known, spelled
+from jitgym.standings import Row
 from jitgym.tune import Tuned
 from jitgym.tuning import pareto_front
 
@@ -183,3 +185,23 @@ def _front(tuned: Mapping[str, Tuned], most: int = 12) -> Table:
         figures = (number(point.tried.cost, 4), number(100 * point.tried.fill_rate), number(point.tried.stock))
         table.add_row(point.rule, *figures, setting_of(shown))
     return table
+
+
+def standings_report(
+    results: Mapping[str, TaskResult], found: Sequence[Row], faults: Mapping[str, str]
+) -> RenderableType:
+    """Return the best rule of every line, who was held against it, and what went wrong."""
+    best = plain_table("line", "best tuned rule", "cost a slot", text=("best tuned rule",))
+    for task, result in results.items():
+        best.add_row(task, result.best_rule, number(float(result.costs(result.best_rule).mean()), 4))
+    parts: list[RenderableType] = [best]
+    if found:
+        against = plain_table(
+            "line", "held out", "policy", "difference %, 95 % CI", "p\n(Holm)", "", text=("held out", "policy", "")
+        )
+        for row in found:
+            against.add_row(row.task, row.shift, row.policy, signed(row.percent, 2), p_value(row.p_value), row.verdict)
+        parts += ["", against]
+    if faults:
+        parts += ["", Text("What went wrong", style="bold"), *(f"{name}: {fault}" for name, fault in faults.items())]
+    return Group(*parts)

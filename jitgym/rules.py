@@ -10,6 +10,7 @@ Stable-Baselines3 like every other policy. Most are constant knob vectors, other
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ class RuleFamily:
         base: the knob vector that is written into.
         codec: how knob vectors become actions.
         observer: of a line like those that it is to control; for systems that look at the observation.
+        scenario: the line.
     """
 
     name: str
@@ -50,6 +52,11 @@ class RuleFamily:
     base: tuple[int, ...]
     codec: ActionCodec
     observer: Observer = field(repr=False)
+    scenario: Scenario = field(repr=False)
+
+    def __reduce__(self) -> tuple[Callable[[Scenario, str], RuleFamily], tuple[Scenario, str]]:
+        """Pickle as what it is made from: how it adapts is a function, which would not go into a pickle."""
+        return rule_family, (self.scenario, self.name)
 
     @property
     def numbers(self) -> tuple[Number, ...]:
@@ -223,7 +230,7 @@ def rule_family(scenario: Scenario, name: str) -> RuleFamily:
     base = tuple(idle(knob) for knob in line.knobs)
     codec = ActionCodec(line.knobs)
     canonical = _spelled(system, supply) + (f"+{upkeep}" if upkeep else "")
-    return RuleFamily(canonical, "; ".join(sources), join(parts), base, codec, Observer(Simulator(scenario)))
+    return RuleFamily(canonical, "; ".join(sources), join(parts), base, codec, Observer(Simulator(scenario)), scenario)
 
 
 _NEEDS: Final = {

@@ -43,8 +43,12 @@ ROOMS = [
     {"env", "vector_env", "rules", "evaluate", "trials", "search", "tune", "rollout"},
     {"jobs", "shifts"},
     {"tuning"},
-    {"compare", "sample", "anchors", "suite"},
+    {"compare", "sample", "anchors"},
+    {"suite"},
+    {"contest"},
+    {"standings"},
     {"render", "plots", "report", "describe", "results", "web", "benchmark"},
+    {"publish"},
     {"cli"},
     {"agents"},
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 
 import gymnasium
@@ -343,3 +345,11 @@ def test_rules_may_differ_from_line_to_line():
     together = family.rule(numbers).predict(seen)[0]
     for i in range(3):
         assert (together[i] == predicted(family, seen[i], numbers[i])).all()
+
+
+@pytest.mark.parametrize("rule", ["kanban+age", "mrp+opportunistic"])
+def test_rules_can_be_pickled_and_copied(rule):
+    family = rule_family(load_scenario("contest_line"), rule)
+    _, seen = observations("contest_line", n=5)
+    for other in (pickle.loads(pickle.dumps(family.rule(family.start))), copy.deepcopy(family.rule(family.start))):
+        assert (other.predict(seen)[0] == predicted(family, seen)).all()

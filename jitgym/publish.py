@@ -1,0 +1,179 @@
+"""What a contest leaves on disk: standings as Markdown, CSV and JSON, every raw cost, and a figure."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+from jitgym.contest import TaskResult
+from jitgym.files import to_json, write_text
+from jitgym.results import versions
+from jitgym.shifts import SHIFTS
+from jitgym.standings import VERDICTS, Row, Summary, count, raw_rows, rows, rule_rows, summary
+from jitgym.suite import Suite
+
+HEADS: Final = (
+    *("line", "best tuned rule", "its cost a slot", "policy", "difference % [95 % CI]", "p"),
+    *("all training seeds % (median; best, worst)", ""),
+)
+
+
+def publish(
+    suite: Suite, results: Mapping[str, TaskResult], faults: Mapping[str, str], folder: Path, command: str
+) -> tuple[list[Row], dict[str, Summary]]:
+    """Write the standings of a contest into a folder; return them.
+
+    Args:
+        suite: what was to be done.
+        results: what came of every line.
+        faults: what went wrong.
+        folder: for ``standings.md``, ``standings.csv``, ``rules.csv``, ``raw.csv``, ``standings.json``.
+        command: that does it again.
+    """
+    found = rows(results, suite.plan.algorithms)
+    all_trained = {a: all(result.seeds_of(a) for result in results.values()) for a in suite.plan.algorithms}
+    even = {a: len({len(result.seeds_of(a)) for result in results.values()}) == 1 for a in suite.plan.algorithms}
+    together = {a: summary(results, a) for a in suite.plan.algorithms if results and all_trained[a] and even[a]}
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    about = {"suite": suite.plan.name, "created": now, "command": command, "versions": versions()}
+    _write_csv(folder / "standings.csv", (_flat(row) for row in found))
+    _write_csv(folder / "rules.csv", rule_rows(results))
+    _write_csv(folder / "raw.csv", raw_rows(results))
+    record = {
+        **about,
+        "plan": suite.plan.model_dump(mode="json"),
+        "hashes": {name: result.scenario.hash for name, result in results.items()},
+        "rows": [_flat(row) for row in found],
+        "together": {name: _told(one) for name, one in together.items()},
+        "faults": dict(faults),
+    }
+    write_text(folder / "standings.json", to_json(record) + "\n")
+    write_text(folder / "standings.md", markdown(suite, results, found, together, faults, about))
+    return found, together
+
+
+def markdown(
+    suite: Suite,
+    results: Mapping[str, TaskResult],
+    found: list[Row],
+    together: Mapping[str, Summary],
+    faults: Mapping[str, str],
+    about: Mapping[str, Any],
+) -> str:
+    """Return the standings as a page."""
+    plan = suite.plan
+    page = [
+        f"# Standings of the suite `{plan.name}`",
+        f"{about['created'][:10]}, `{about['command']}`; jitgym {about['versions']['jitgym']}.",
+        f"{len(results)} lines, {plan.replications:,} paired replications each; rules tuned, agents trained from the "
+        f"best tuned rule for {plan.steps:,} steps on {plan.seeds} training seeds. Difference: of the agent that did "
+        "best on validation seeds, in percent of the best tuned rule's cost, with a paired BCa interval of 95 %; p is "
+        "Holm's over the lines. Less is better; how all this is measured: docs/protocol.md.",
+    ]
+    for kind in (*plan.algorithms, "rollout"):
+        here = [row for row in found if row.kind == kind and not row.shift]
+        if here:
+            page += [f"## {kind}", _table_of(here), _counted(found, kind)]
+        if kind in together:
+            page.append(_in_words(together[kind]))
+    for shift in dict.fromkeys(row.shift for row in found if row.shift):
+        here = [row for row in found if row.shift == shift]
+        page += [f"## Held out: {SHIFTS[shift].meaning}", _table_of(here)]
+    page += ["## Tuned rules", _rules_table(results)]
+    if faults:
+        page += ["## What went wrong", "\n".join(f"* `{name}`: {fault}" for name, fault in faults.items())]
+    return "\n\n".join(page) + "\n"
+
+
+def _table_of(here: list[Row]) -> str:
+    lines = [_cells(*HEADS), _cells(*["---"] * len(HEADS))]
+    for row in here:
+        percent, seeds = row.percent, sorted(100 * (score - 1) for score in row.spread)
+        spread = f"{seeds[len(seeds) // 2]:+.1f}; {seeds[0]:+.1f}, {seeds[-1]:+.1f}" if seeds else ""
+        change = f"{percent.mean:+.2f} [{percent.low:+.2f}, {percent.high:+.2f}]"
+        p = "< .001" if row.p_value < 0.001 else f"{row.p_value:.3f}"
+        cells = (f"`{row.task}`", row.rule, f"{row.rule_cost:.4g}", row.policy, change, p, spread, row.verdict)
+        lines.append(_cells(*cells))
+    return "\n".join(lines)
+
+
+def _cells(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _counted(found: list[Row], kind: str) -> str:
+    counts = count(found, kind)
+    worst = max((row.percent.mean for row in found if row.kind == kind and not row.shift), default=0.0)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
+    return f"Of {sum(counts.values())} lines: {told}. At the worst {worst:+.2f} %."
+
+
+def _in_words(one: Summary) -> str:
+    a, b = one.iqm, one.improvement
+    return (
+        f"All {one.scores.shape[0]} training seeds: interquartile mean {100 * a.value:.1f} % of the best tuned rule's "
+        f"cost [{100 * a.low:.1f}, {100 * a.high:.1f}]; probability that an agent costs less than the rule "
+        f"{b.value:.2f} [{b.low:.2f}, {b.high:.2f}]."
+    )
+
+
+def _rules_table(results: Mapping[str, TaskResult], most: int = 5) -> str:
+    heads = ("line", "rule", "looks at", "cost a slot", "textbook's", "episodes", "µs")
+    lines = [f"The {most} cheapest of each line; all are in `rules.csv`.", "", _cells(*heads), _cells(*["---"] * 7)]
+    shown: dict[str, int] = {}
+    for row in rule_rows(results):
+        shown[row["task"]] = shown.get(row["task"], 0) + 1
+        if shown[row["task"]] <= most:
+            costs = (f"{row['cost']:.4g}", f"{row['textbook_cost']:.4g}", f"{row['episodes']:,}")
+            lines.append(
+                _cells(f"`{row['task']}`", row["rule"], row["looks_at"], *costs, f"{row['decision_microseconds']:.0f}")
+            )
+    return "\n".join(lines)
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    percent = row.percent
+    return {
+        "task": row.task,
+        "shift": row.shift,
+        "kind": row.kind,
+        "policy": row.policy,
+        "rule": row.rule,
+        "rule_cost": row.rule_cost,
+        "difference": row.difference.mean,
+        "difference_low": row.difference.low,
+        "difference_high": row.difference.high,
+        "percent": percent.mean,
+        "percent_low": percent.low,
+        "percent_high": percent.high,
+        "p_value": row.p_value,
+        "verdict": row.verdict,
+        "training_seeds": " ".join(f"{score:.5f}" for score in row.spread),
+    }
+
+
+def _told(one: Summary) -> dict[str, Any]:
+    profile = one.profile
+    return {
+        "scores": [list(row) for row in one.scores],
+        "iqm": asdict(one.iqm),
+        "probability_of_improvement": asdict(one.improvement),
+        "profile": {name: list(getattr(profile, name)) for name in ("taus", "shares", "low", "high")},
+    }
+
+
+def _write_csv(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows of equal keys, complete or not at all; nothing where there are none."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = None
+        for line in lines:
+            if writer is None:
+                writer = csv.DictWriter(file, list(line))
+                writer.writeheader()
+            writer.writerow(line)
+    partial.replace(path)

@@ -1,0 +1,270 @@
+"""Suites and contests: what is read, done once, resumed, told; and the standings that come of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jitgym.contest import Contest, Learning, scores
+from jitgym.errors import InputError
+from jitgym.jobs import Serial
+from jitgym.publish import publish
+from jitgym.rules import rule_family
+from jitgym.scenario import load_scenario
+from jitgym.search import Budget
+from jitgym.standings import count, rows, summary
+from jitgym.suite import changed, read_suite
+
+TINY = Budget(trials=4, first=2, ask=2, last=4, rounds=1, episodes=50, finalists=2, most=8, final=8)
+SUITE = """
+name: small
+tasks:
+  - {scenario: four_stage, change: {horizon: 6}}
+  - {scenario: lost_sales, name: costly, change: {horizon: 20, prices: {lost: 9}}}
+algorithms: [luck]
+steps: 10
+seeds: 3
+replications: 12
+rules: all
+shifts: [demand, lateness]
+rollout: false
+"""
+WEIGHTS = {"luck-0": 3, "luck-1": 1, "luck-2": 2}
+
+
+@pytest.fixture
+def suite(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(SUITE, encoding="utf-8")
+    return path
+
+
+def train(task, report):
+    """An agent that is the rule it starts from, with what it was told written down."""
+    if task.seed > 100:
+        raise InputError("an unlucky seed")
+    task.folder.mkdir(parents=True)
+    numbers = [max(1, number - task.seed) for number in task.numbers]
+    (task.folder / "rule.json").write_text(json.dumps([task.rule, numbers]))
+    return {"algorithm": task.algorithm, "validation": WEIGHTS[task.folder.name], "weights": f"w{task.seed}"}
+
+
+def load(folder, scenario):
+    rule, numbers = json.loads((folder / "rule.json").read_text())
+    family = rule_family(scenario, rule)
+    low = [number.low for number in family.numbers]
+    return family.rule(np.maximum(numbers, low))
+
+
+LEARNING = Learning(train, load)
+
+
+def contest(suite, out, told=None, learning=LEARNING, seed=0):
+    report = (lambda *words: None) if told is None else (lambda label, share, word: told.append((label, share, word)))
+    return Contest(read_suite(suite), out, Serial(), report, learning, TINY, seed)
+
+
+# -- what is read --
+
+
+def test_a_suite_comes_with_the_package():
+    found = read_suite("contest")
+    assert found.broken == {}
+    assert len(found.tasks) >= 16
+    assert {"four_stage", "four_stage_changing", "four_stage_season", "bearing_line", "exact_maintenance"} <= set(
+        found.tasks
+    )
+    assert found.plan.seeds >= 10
+
+
+def test_a_change_is_made_key_by_key():
+    scenario = load_scenario("four_stage")
+    other = changed(scenario, {"prices": {"backlog": 99}, "demand": {"law": {"poisson": 0.5}}}, "other")
+    assert (other.prices.backlog, other.prices.wip) == (99, scenario.prices.wip)
+    assert other.demand.shortage == scenario.demand.shortage
+    assert other.name == "other"
+    assert changed(scenario, {}, "same") is scenario
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seeds: 3", "seeds: 1", "seeds: Input should be greater than or equal to 2, got 1"),
+        ("seeds: 3", "sedes: 3", "sedes: Extra inputs are not permitted"),
+        (
+            "shifts: [demand, lateness]",
+            "shifts: [demnd]",
+            "shifts must be of demand, lateness, breakdowns, regime, got 'demnd'",
+        ),
+        ("name: costly, ", "name: four_stage, ", "tasks must have names of their own, got 'four_stage' twice"),
+        ("tasks:", "tasks: [", "must be a readable YAML file"),
+    ],
+)
+def test_a_suite_that_is_none(suite, old, new, message):
+    suite.write_text(SUITE.replace(old, new))
+    with pytest.raises(InputError, match=message.replace("[", r"\[")):
+        read_suite(suite)
+
+
+def test_an_unknown_suite():
+    with pytest.raises(InputError, match=r"suite must be of contest, or a YAML file, got 'contset'"):
+        read_suite("contset")
+
+
+# -- what is done --
+
+
+def test_a_contest_from_end_to_end(suite, tmp_path):
+    one = contest(suite, tmp_path / "out")
+    results = one.run()
+    assert one.faults == {}
+    assert list(results) == ["four_stage", "costly"]
+    costly = results["costly"]
+    assert costly.best_rule == min(costly.tuned, key=lambda name: costly.costs(name).mean())
+    assert costly.seeds_of("luck") == ["luck-0", "luck-1", "luck-2"]
+    assert costly.selected("luck") == "luck-1"  # by validation, whatever it costs on the evaluation seeds
+    assert costly.costs("luck-0").shape == (12,)
+    assert set(costly.shifted) == {"demand"}  # nobody is late there
+    assert set(costly.shifted["demand"]) == {costly.best_rule, "luck-1"}
+    assert costly.costs(costly.best_rule, "demand").mean() > costly.costs(costly.best_rule).mean()
+    table = scores(results, "luck")
+    assert table.shape == (3, 2)
+    expected = costly.costs("luck-2").mean() / costly.costs(costly.best_rule).mean()
+    assert table[2, 1] == pytest.approx(expected)
+
+
+def test_what_is_done_is_not_done_again(suite, tmp_path):
+    first, told = contest(suite, tmp_path / "out").run(), []
+    again = contest(suite, tmp_path / "out", told).run()
+    assert {word for _, _, word in told} == {"done before"}
+    assert {name: result.evaluations for name, result in again.items()} == {
+        name: result.evaluations for name, result in first.items()
+    }
+    moved = tmp_path / "moved"
+    (tmp_path / "out").rename(moved)
+    contest(suite, moved, told := []).run()
+    assert {word for _, _, word in told} == {"done before"}
+
+
+def test_a_contest_that_crashed_goes_on(suite, tmp_path):
+    def crash(label, share, word):
+        if label.startswith("costly: evaluate") and share == 1.0:
+            raise KeyboardInterrupt
+
+    one = contest(suite, tmp_path / "out")
+    one._report = crash
+    with pytest.raises(KeyboardInterrupt):
+        one.run()
+    told = []
+    contest(suite, tmp_path / "out", told).run()
+    before = {label for label, _, word in told if word == "done before"}
+    assert "costly: train luck-2" in before
+    assert "four_stage: evaluate kanban" in before
+    assert {label for label, _, word in told if word == ""} - before
+
+
+def test_what_is_broken_is_told_and_the_rest_finishes(suite, tmp_path):
+    more = "tasks:\n  - {scenario: four_stag}\n  - {scenario: four_stage, name: bare, change: {stages: []}}"
+    suite.write_text(SUITE.replace("tasks:", more))
+    one = contest(suite, tmp_path / "out", learning=None)
+    results = one.run()
+    assert list(results) == ["four_stage", "costly"]
+    assert "did you mean 'four_stage'" in one.faults["four_stag"]
+    assert "stages must have at least 1 item" in one.faults["bare"]
+
+
+def test_an_agent_that_fails_is_told_and_the_rest_finishes(suite, tmp_path):
+    one = contest(suite, tmp_path / "out", seed=99)  # training seeds 99, 100, 101
+    results = one.run()
+    assert one.faults == {f"{name}: luck-2": "an unlucky seed" for name in ("four_stage", "costly")}
+    assert scores(results, "luck").shape == (2, 2)
+
+
+def test_agents_must_be_as_many_on_every_line(suite, tmp_path):
+    results = contest(suite, tmp_path / "out").run()
+    agents = {name: facts for name, facts in results["costly"].agents.items() if name != "luck-0"}
+    fewer = {**results, "costly": replace(results["costly"], agents=agents)}
+    with pytest.raises(InputError, match=r"luck must have as many agents on every line, got \[3, 2\]"):
+        scores(fewer, "luck")
+
+
+# -- standings --
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("contest")
+    (folder / "small.yaml").write_text(SUITE, encoding="utf-8")
+    one = contest(folder / "small.yaml", folder / "out")
+    return one, one.run()
+
+
+def test_rows_hold_the_selected_agent_against_the_best_rule(finished):
+    _, results = finished
+    found = rows(results, ("luck",))
+    where = [(task, shift) for shift in ("", "demand") for task in ("four_stage", "costly")]
+    assert [(row.task, row.shift) for row in found] == where
+    row, result = found[1], results["costly"]
+    paired = result.costs("luck-1") - result.costs(result.best_rule)
+    assert row.policy == "luck-1"
+    assert row.difference.mean == pytest.approx(paired.mean())
+    assert row.percent.mean == pytest.approx(100 * paired.mean() / row.rule_cost)
+    assert row.spread == pytest.approx(scores(results, "luck")[:, 1])
+    assert (
+        row.verdict
+        == {1: "worse", -1: "better", 0: "no difference shown"}[
+            int(row.difference.low > 0) - int(row.difference.high < 0)
+        ]
+    )
+    assert sum(count(found, "luck").values()) == 2
+
+
+def test_all_seeds_together(finished):
+    _, results = finished
+    one = summary(results, "luck")
+    assert one.iqm.low <= one.iqm.value <= one.iqm.high
+    assert one.improvement.value == pytest.approx(np.mean([(c < 1).mean() + (c == 1).mean() / 2 for c in one.scores.T]))
+
+
+def test_what_is_published(finished, tmp_path):
+    one, results = finished
+    publish(one.suite, results, {"lost": "was broken"}, tmp_path, "jitgym suite small --out DIR")
+    record = json.loads((tmp_path / "standings.json").read_text(), parse_constant=pytest.fail)
+    assert record["hashes"]["costly"] == results["costly"].scenario.hash
+    page = (tmp_path / "standings.md").read_text()
+    assert "`jitgym suite small --out DIR`" in page
+    assert "* `lost`: was broken" in page
+    for row in record["rows"]:
+        assert f"{row['percent']:+.2f} [{row['percent_low']:+.2f}, {row['percent_high']:+.2f}]" in page
+    with (tmp_path / "raw.csv").open(newline="") as file:
+        raw = list(csv.DictReader(file))
+    mine = [float(r["cost"]) for r in raw if (r["task"], r["shift"], r["policy"]) == ("costly", "", "luck-1")]
+    assert mine == results["costly"].costs("luck-1").tolist()
+    with (tmp_path / "rules.csv").open(newline="") as file:
+        first = next(r for r in csv.DictReader(file) if r["task"] == "costly")
+    assert first["rule"] == results["costly"].best_rule
+    assert float(first["difference"]) == 0
+
+
+def test_the_figure_is_drawn(finished, tmp_path):
+    pytest.importorskip("matplotlib")
+    from jitgym.plots import write_standings_figure
+
+    _, results = finished
+    found = rows(results, ("luck",))
+    for together in ({"luck": summary(results, "luck")}, {}):
+        write_standings_figure(found, together, tmp_path / "standings.png")
+        assert (tmp_path / "standings.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_look_ahead_takes_part(suite, tmp_path):
+    suite.write_text(SUITE.replace("rollout: false", "rollout: true").replace("horizon: 20", "horizon: 2"))
+    one = contest(suite, tmp_path / "out", learning=None)
+    results = one.run()
+    assert one.faults == {}
+    found = rows(results, ("luck",))
+    assert {row.kind for row in found} == {"rollout"}
