@@ -1,16 +1,20 @@
-"""Writes docs/fields.md from the tables of fields in the code; ``--check`` only compares."""
+"""Writes docs/fields.md and docs/rules.md from the tables in the code; ``--check`` only compares."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from jitgym.fields import KNOBS, LEDGER, OBSERVATION, STATE
 from jitgym.observation import SCALES, axis_label
 from jitgym.scorecard import COST_TERMS, KPIS
+from jitgym.settings import System
+from jitgym.supply import SUPPLY
+from jitgym.systems import ALIASES, SYSTEMS
+from jitgym.upkeep import MAINTENANCE
 
-PAGE = Path(__file__).with_name("fields.md")
+FOLDER = Path(__file__).parent
 
 
 def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -19,8 +23,8 @@ def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
 
 
-def page() -> str:
-    """Return the whole page."""
+def fields_page() -> str:
+    """Return the page of fields."""
     code = "`{}`".format
     parts = [
         "# Fields",
@@ -86,15 +90,75 @@ def page() -> str:
     return "\n".join(parts)
 
 
+def rules_page() -> str:
+    """Return the page of rules."""
+    return "\n".join(
+        [
+            "# Rules",
+            "",
+            "Generated from `jitgym/systems.py`, `supply.py`, `upkeep.py` by `python docs/generate.py`; do not edit.",
+            "",
+            "A rule's name is `line/supply+upkeep`: how releases are limited, how items are ordered (order-up-to if "
+            "not named), and when machines are maintained (they run to failure if not named). `kanban`, `conwip+age`, "
+            "`kanban/surge`, `ss` on a line that only buys. `jitgym tune SCENARIO --rule all` tunes every rule that a "
+            "scenario has the knobs for, and shows what each looks at.",
+            "",
+            "A rule looks at `local` cards, machines and stocks; at the `line`; or at the line and a `forecast`. A "
+            "test scrambles everything else in the observation: the rule does the same.",
+            "",
+            "`local(i)`: units of a product in stage i, in queue, machine and store; M: the last stage; orders: "
+            "backlog and orders known ahead; position: stock, on order and overdue, and where an `echelon` level or a line "
+            "without limits asks for it, all that is made of the item, less the orders.",
+            "",
+            "## Releases",
+            "",
+            *_systems(SYSTEMS),
+            "",
+            *(f"`{alias}` is another name of `{name}`.  " for alias, name in ALIASES.items()),
+            "A free card moves a unit into a stage at once, which is minimal blocking (Mitra & Mitrani 1990).",
+            "",
+            "## Orders",
+            "",
+            *_systems(SUPPLY),
+            "",
+            "## Maintenance",
+            "",
+            *_systems(MAINTENANCE),
+            "",
+            "Every formula, source and textbook start in full: the docstrings of the functions; textbook values: "
+            "`jitgym/textbook.py`.",
+            "",
+        ]
+    )
+
+
+def _systems(systems: Mapping[str, System]) -> list[str]:
+    """Return a table of control systems."""
+    what = ("name", "formula", "source", "what it is")
+    rows = (
+        (f"`{name}`", f"`{s.formula}`", s.source, str(s.build.__doc__).split("\n")[0].replace("``", "`"))
+        for name, s in systems.items()
+    )
+    return table(what, rows)
+
+
+PAGES = {"fields.md": fields_page, "rules.md": rules_page}
+
+
 def main() -> int:
-    """Write the page, or with ``--check`` say whether it is up to date."""
-    if "--check" in sys.argv[1:]:
-        if PAGE.read_text(encoding="utf-8") == page():
-            return 0
-        print(f"{PAGE.name} is out of date: run python docs/generate.py")
-        return 1
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
+    """Write the pages, or with ``--check`` say whether they are up to date."""
+    if "--check" not in sys.argv[1:]:
+        for name, page in PAGES.items():
+            (FOLDER / name).write_text(page(), encoding="utf-8")
+        return 0
+    old = [name for name, page in PAGES.items() if _text(FOLDER / name) != page()]
+    for name in old:
+        print(f"{name} is out of date: run python docs/generate.py")
+    return 1 if old else 0
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 if __name__ == "__main__":

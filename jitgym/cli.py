@@ -40,6 +40,7 @@ from jitgym.publish import publish
 from jitgym.report import comparison_report, standings_report, tuning_report
 from jitgym.results import results_folder, tunings_record, write_results
 from jitgym.scenario import Scenario, load_scenario
+from jitgym.stats import LEAST_SERIES
 from jitgym.suite import read_suite
 from jitgym.tune import Tuned
 
@@ -116,6 +117,9 @@ def compare(
     device: Annotated[str, typer.Option(help="Where the agent runs: [bold]cpu[/] or [bold]cuda[/].")] = "cpu",
     threads: ThreadsOption = 1,
     quick: QuickOption = False,
+    warm_up: Annotated[
+        str, typer.Option("--warm-up", help="Steps of every episode that are not counted; [bold]mser[/]: as needed.")
+    ] = "0",
 ) -> None:
     """Tune the classic rules of a line, train or load an agent, and run all on the same seeds.
 
@@ -131,6 +135,7 @@ def compare(
         budget=QUICK if quick else FULL,
         n_threads=at_least(1, "threads", threads),
         quick=quick,
+        warm_up=warm_up_steps(warm_up, described),
     )
     at_least(0, "train", train)
     if train and agent is not None:
@@ -153,6 +158,17 @@ def compare(
     console = Console(markup=False, highlight=False)
     console.print(comparison_report(comparison))
     console.print(f"\nResults in {out}", soft_wrap=True)
+
+
+def warm_up_steps(told: str, scenario: Scenario) -> int | None:
+    """Return the steps that are not counted; None: as many as MSER-5 finds."""
+    if told == "mser":
+        if scenario.horizon < LEAST_SERIES:
+            raise InputError(f"warm-up by mser needs a horizon >= {LEAST_SERIES} steps, got {scenario.horizon}")
+        return None
+    if not told.isdecimal() or int(told) >= scenario.horizon:
+        raise InputError(f"warm-up must be mser or an integer in 0..{scenario.horizon - 1}, got {told!r}")
+    return int(told)
 
 
 @dataclass(frozen=True)

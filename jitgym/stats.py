@@ -47,6 +47,8 @@ BATCH: Final = 5
 """Points in a batch of MSER-5."""
 LEAST_BATCHES: Final = 20
 """Batches below which MSER-5 says little: with so few it still takes every tenth series of noise for unsteady."""
+LEAST_SERIES: Final = BATCH * LEAST_BATCHES
+"""Points below which MSER-5 is refused."""
 SPURIOUS: Final = 5
 """Last batches that MSER-5 may not choose: a handful that happen to be alike have no spread (Hoad et al. 2010)."""
 _CHUNK: Final = 100_000
@@ -220,8 +222,8 @@ def mser5(series: npt.ArrayLike) -> int | None:
     values = np.asarray(series, dtype=np.float64)
     if values.ndim == 2 and len(values):
         values = values.mean(axis=0)
-    if values.ndim != 1 or len(values) < BATCH * LEAST_BATCHES:
-        raise InputError(f"series must have >= {BATCH * LEAST_BATCHES} points, got shape {np.shape(series)}")
+    if values.ndim != 1 or len(values) < LEAST_SERIES:
+        raise InputError(f"series must have >= {LEAST_SERIES} points, got shape {np.shape(series)}")
     if not np.isfinite(values).all():
         raise InputError("series must be finite, got NaN or infinity")
     k = len(values) // BATCH

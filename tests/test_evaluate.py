@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from jitgym.errors import InputError
-from jitgym.evaluate import evaluate, interval, run_policy
+from jitgym.evaluate import evaluate, interval, run_policy, warm_up
 from jitgym.observation import Observer
 from jitgym.rules import rule_family
 from jitgym.scenario import load_scenario
 from jitgym.scorecard import Scorecard
 from jitgym.seeds import BANKS, seed_bank
 from jitgym.simulator import Simulator
+from jitgym.stats import bca, holm, paired_p_value
 
 
 def four_stage(horizon=30):
@@ -167,3 +168,42 @@ def test_a_wrong_action_is_told():
 
     with pytest.raises(InputError, match=r"action for kanban\[turning\] of line 0 must be in 0..20, got 99"):
         run_policy(four_stage(1), Wrong(), seed_bank(0, 2, "evaluation"))
+
+
+def test_steps_that_are_skipped_are_not_counted():
+    scenario, seeds = four_stage(12), seed_bank(0, 5, "evaluation")
+    policy, ledgers = rule(scenario), []
+    whole = run_policy(scenario, policy, seeds, each=lambda ledger: ledgers.append(ledger.array.copy()))
+    assert len(ledgers) == 12
+    assert (whole.array == np.sum(ledgers, axis=0)).all()
+    later = run_policy(scenario, policy, seeds, skip=4)
+    assert (later.array == np.sum(ledgers[4:], axis=0)).all()
+    assert evaluate(scenario, {"kanban": policy}, {"kanban"}, 5, skip=4).skipped == 4
+    with pytest.raises(InputError, match="warm-up must be below the horizon of 12 steps, got 12"):
+        run_policy(scenario, policy, seeds, skip=12)
+
+
+def test_warm_up_sees_a_line_that_begins_empty():
+    """A line that begins without stock needs longer than one that begins as it goes on."""
+    description = load_scenario("four_stage").model_dump() | {"horizon": 300, "slots_per_step": 1}
+    usual = load_scenario(description)
+    for stage in description["stages"]:
+        stage["initial"] = 0
+    description["items"][0]["initial"] = 0
+    description["suppliers"][0]["lead_time"] = 20
+    empty = load_scenario(description)
+    found = [warm_up(s, {"kanban": rule(s, more=2)}, n_seeds=200) for s in (usual, empty)]
+    assert found[1] >= 20 > found[0]
+
+
+def test_p_values_are_holms():
+    scenario = four_stage()
+    policies = {"kanban": rule(scenario), "more": rule(scenario, more=3), "much more": rule(scenario, more=6)}
+    found = evaluate(scenario, policies, set(policies), n_seeds=40)
+    others = [name for name in policies if name != found.reference]
+    assert set(found.p_values) == set(others)
+    base = found.outcomes[found.reference].cost
+    raw = [paired_p_value(found.outcomes[name].cost - base) for name in others]
+    assert [found.p_values[name] for name in others] == pytest.approx(holm(raw))
+    for name in others:
+        assert found.difference(name) == bca(found.outcomes[name].cost - base)
