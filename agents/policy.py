@@ -1,97 +1,71 @@
 """A trained agent on disk and in use: plain tensors and a card of facts, loaded without executing anything.
 
-A folder holds ``weights.pt``, read with ``torch.load(weights_only=True)``, and ``card.json``, which is written last
-and holds the checksum of the weights: a half-written agent is told from a whole one.
+A folder holds ``weights.safetensors`` and ``card.json``, which is written last and holds the checksum of the weights:
+a half-written agent is told from a whole one.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import os
-from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
+from jitgym.agents.card import MAX_CARD_BYTES, Card, parse_card
+from jitgym.agents.masks import Masks
+from jitgym.agents.start import NamedRule
 from jitgym.agents.structure import Structure
+from jitgym.agents.view import Layout
 from jitgym.errors import InputError
+from jitgym.files import to_json
 from jitgym.observation import Observer
 from jitgym.scenario import Scenario
 from jitgym.simulator import Simulator
 
-FORMAT: Final = 1
-WEIGHTS: Final = "weights.pt"
+WEIGHTS: Final = "weights.safetensors"
 CARD: Final = "card.json"
-ACTIVATIONS: Final = {"tanh": nn.Tanh, "relu": nn.ReLU}
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a trained agent is and where it is from.
-
-    Attributes:
-        scenario: name of the line it was trained on.
-        scenario_hash: of that line's description; an agent is for this one only.
-        observations: names of the entries that it sees.
-        menus: knob values that it picks from, for each knob by name.
-        home: the rule that it started as, by knob; None if it started from nothing.
-        radii: how far it may move each knob from there.
-        hidden: widths of its hidden layers.
-        activation: ``tanh`` or ``relu``.
-        facts: algorithm, steps, seed, settings, versions: for the reader.
-    """
-
-    scenario: str
-    scenario_hash: str
-    observations: tuple[str, ...]
-    menus: dict[str, tuple[int, ...]]
-    home: dict[str, int] | None
-    radii: dict[str, int] | None
-    hidden: tuple[int, ...]
-    activation: str
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, scenario: Scenario, structure: Structure, settings: dict[str, Any], facts: dict[str, Any]) -> Card:
-        """Describe an agent for a scenario."""
-        names = [knob.name for knob in structure.knobs]
-        return cls(
-            scenario=scenario.name,
-            scenario_hash=scenario.hash,
-            observations=Observer(Simulator(scenario)).names,
-            menus=dict(zip(names, structure.menus, strict=True)),
-            home=None if structure.home is None else dict(zip(names, structure.home, strict=True)),
-            radii=None if structure.radii is None else dict(zip(names, structure.radii, strict=True)),
-            hidden=tuple(settings["net_arch"]),
-            activation=settings["activation"],
-            facts=facts,
-        )
+ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
+HEADER: Final = 1 << 16
+"""Bytes that a file of weights may hold beside its numbers."""
 
 
 class TrainedPolicy:
     """An agent in use. It is deterministic: the mean move of every knob, or the pick that its network holds best.
 
+    The state that ``predict`` takes and returns is the agent's last observations; only one that sees several of them
+    needs it.
+
     Args:
         card: what it is.
-        structure: how its outputs become actions.
-        network: observations ``(n, n_entries)`` to the structure's ``outputs``, ``(n, outputs)``.
+        scenario: the line that it controls.
+        network: inputs ``(n, inputs)`` to the structure's ``outputs``, ``(n, outputs)``.
         device: where the network runs.
+
+    Raises:
+        InputError: the line has other knobs or observations.
     """
 
     name = "agent"
 
-    def __init__(self, card: Card, structure: Structure, network: nn.Sequential, device: str = "cpu") -> None:
+    def __init__(self, card: Card, scenario: Scenario, network: nn.Sequential, device: str = "cpu") -> None:
+        simulator = Simulator(scenario)
         self.card = card
-        self.structure = structure
+        self.view = card.view
+        self.structure: Structure = card.structure(simulator.knobs)
         self.device = torch.device(device)
         self.network = network.to(self.device).eval()
+        self._lens = self.view.lens(Observer(simulator))
+        self._masks = Masks(simulator, self.structure) if card.masked else None
+        self._sizes = self.structure.sizes.tolist()
+        self._rule = None if card.rule is None else NamedRule(card.rule.name, card.rule.numbers).on(scenario)
 
     def predict(
         self,
@@ -100,24 +74,44 @@ class TrainedPolicy:
         episode_start: Any = None,
         deterministic: bool = True,
     ) -> tuple[npt.NDArray[Any], Any]:
-        """Return actions for one observation ``(n_entries,)`` or for several ``(n_lines, n_entries)``."""
+        """Return actions for one observation ``(n_entries,)`` or for several ``(n_lines, n_entries)``.
+
+        Args:
+            observation: as the line shows it.
+            state: what the call before returned; None: episodes begin.
+            episode_start: which lines begin an episode.
+            deterministic: ignored; the agent always is.
+        """
+        seen = np.atleast_2d(observation)
+        stack = self.view.stacked(seen * self._lens, state, episode_start)
         with torch.inference_mode():
-            outputs = self.network(torch.as_tensor(np.atleast_2d(observation), device=self.device))
-            if self.structure.home is not None:
-                chosen = outputs.clamp(-1, 1)
-            else:
-                sizes = [len(menu) for menu in self.structure.menus if len(menu) > 1]
-                chosen = torch.stack([logits.argmax(dim=1) for logits in outputs.split(sizes, dim=1)], dim=1)
-        actions = self.structure.choices(chosen.cpu().numpy())
+            outputs = self.network(torch.as_tensor(self.view.inputs_of(stack), device=self.device))
+            chosen = self._chosen(outputs, seen)
+        base = None if self._rule is None else self._rule.predict(seen)[0]
+        actions = self.structure.choices(chosen.cpu().numpy(), base)
+        state = stack if self.view.frames > 1 else state
         return actions if np.ndim(observation) > 1 else actions[0], state
 
+    def _chosen(self, outputs: torch.Tensor, seen: npt.NDArray[np.float32]) -> torch.Tensor:
+        """Return the moves, picks or settings that the network's outputs stand for."""
+        if self.card.output == "mean":
+            return outputs.clamp(-1, 1)
+        if self.card.output == "squashed":
+            return outputs.tanh()
+        if self.card.output == "joint":
+            return outputs.argmax(dim=1)
+        if self._masks is not None and self._masks.is_any:
+            allowed = torch.as_tensor(self._masks(seen), device=self.device)
+            outputs = outputs.masked_fill(~allowed, -torch.inf)
+        return torch.stack([logits.argmax(dim=1) for logits in torch.split(outputs, self._sizes, dim=1)], dim=1)
 
-def build_network(card: Card, outputs: int) -> nn.Sequential:
-    """Return a network of a card's shape, with fresh weights."""
-    widths = [len(card.observations), *card.hidden]
+
+def build_network(inputs: int, hidden: tuple[int, ...], outputs: int, activation: str) -> nn.Sequential:
+    """Return a network with fresh weights."""
+    widths = [inputs, *hidden]
     layers: list[nn.Module] = []
     for width, next_width in pairwise(widths):
-        layers += [nn.Linear(width, next_width), ACTIVATIONS[card.activation]()]
+        layers += [nn.Linear(width, next_width), ACTIVATIONS[activation]()]
     layers.append(nn.Linear(widths[-1], outputs))
     return nn.Sequential(*layers)
 
@@ -128,14 +122,13 @@ def save_agent(policy: TrainedPolicy, folder: Path) -> None:
     Raises:
         InputError: the folder cannot be written.
     """
-    buffer = io.BytesIO()
-    torch.save({name: tensor.cpu() for name, tensor in policy.network.state_dict().items()}, buffer)
-    weights = buffer.getvalue()
-    card = {"format": FORMAT, "weights_sha256": hashlib.sha256(weights).hexdigest(), **asdict(policy.card)}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in policy.network.state_dict().items()}
+    weights = safetensors.torch.save(tensors)
+    card = policy.card.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / WEIGHTS, weights)
-        write_whole(folder / CARD, (json.dumps(card, indent=2) + "\n").encode())
+        write_whole(folder / CARD, (to_json(card.model_dump()) + "\n").encode())
     except OSError as error:
         raise InputError(f"{folder}: an agent must go into a folder that can be written: {error}") from error
 
@@ -147,61 +140,107 @@ def write_whole(path: Path, content: bytes) -> None:
     os.replace(part, path)
 
 
-def load_agent(folder: str | Path, scenario: Scenario, device: str = "cpu") -> TrainedPolicy:
+def load_agent(folder: str | Path, scenario: Scenario, device: str = "cpu", *, anywhere: bool = False) -> TrainedPolicy:
     """Read an agent; nothing in the files is executed.
 
     Args:
-        folder: with ``card.json`` and ``weights.pt``.
-        scenario: the line that it is to control; it must be the one it was trained on.
+        folder: with ``card.json`` and ``weights.safetensors``.
+        scenario: the line that it is to control, one of those that it was trained on.
         device: where the network is to run.
+        anywhere: take any line with the same knobs and observations.
 
     Raises:
         InputError: a file is missing or damaged, or the agent is for another line.
     """
     folder = Path(folder)
-    card = _read_card(folder / CARD)
-    weights = _read(folder / WEIGHTS)
-    if hashlib.sha256(weights).hexdigest() != card.pop("weights_sha256", None):
-        raise InputError(f"{folder / WEIGHTS}: must be the weights that {CARD} was written for, but they differ")
-    if card.get("scenario_hash") != scenario.hash:
-        raise InputError(
-            f"{folder}: an agent must be used on the scenario it was trained on, which is "
-            f"{card.get('scenario')!r} ({card.get('scenario_hash')}), got {scenario.name!r} ({scenario.hash})"
-        )
-    knobs = Simulator(scenario).knobs
+    require_device(device)
+    card = read_card(folder)
+    _require_fit(folder, card, scenario, anywhere)
     try:
-        described = Card(**{key: value for key, value in card.items() if key != "format"})
-        home = None if described.home is None else [described.home[knob.name] for knob in knobs]
-        radii = None if described.radii is None else [described.radii[knob.name] for knob in knobs]
-        structure = Structure(knobs, [described.menus[knob.name] for knob in knobs], home, radii)
-        network = build_network(described, structure.outputs)
-        network.load_state_dict(torch.load(io.BytesIO(weights), weights_only=True))
-    except InputError:
-        raise
-    except Exception as error:  # a damaged file can fail in as many ways as there are libraries below
-        raise InputError(f"{folder}: must hold an agent of this line: {type(error).__name__}: {error}") from error
-    return TrainedPolicy(described, structure, network, device)
+        structure = card.structure(Simulator(scenario).knobs)
+        network = _read_network(folder, card, structure.outputs)
+        return TrainedPolicy(card, scenario, network, device)
+    except InputError as error:
+        raise error if str(error).startswith(str(folder)) else InputError(f"{folder / CARD}: {error}") from error
+
+
+def _require_fit(folder: Path, card: Card, scenario: Scenario, anywhere: bool) -> None:
+    """Refuse a line that the agent was not trained on, or whose knobs or observations it does not know."""
+    difference = card.layout.difference(Layout.of(scenario))
+    if difference is not None:
+        difference = difference.replace("the first", "the agent").replace("the second", repr(scenario.name))
+    known = {card.scenario_hash, *(one.hash for one in card.trained_on)}
+    if scenario.hash not in known and not anywhere:
+        fit = "knobs and observations are the same" if difference is None else f"they differ in {difference}"
+        raise InputError(
+            f"{folder}: an agent must be used on the scenario it was trained on, which is {card.scenario!r} "
+            f"({card.scenario_hash}), got {scenario.name!r} ({scenario.hash}); {fit}"
+        )
+    if difference is not None:
+        raise InputError(f"{folder}: an agent must fit the line, but differs from {scenario.name!r} in {difference}")
+
+
+def read_card(folder: str | Path) -> Card:
+    """Return the card of a stored agent.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    path = Path(folder) / CARD
+    try:
+        return parse_card(_read(path, MAX_CARD_BYTES))
+    except InputError as error:
+        raise error if str(error).startswith(str(path)) else InputError(f"{path}: {error}") from error
+
+
+def _read_network(folder: Path, card: Card, outputs: int) -> nn.Sequential:
+    """Return the network of a card with the stored weights; its size is known before anything is allocated."""
+    path = folder / WEIGHTS
+    widths = [card.frames * len(card.observations), *card.hidden, outputs]
+    numbers = sum(width * after + after for width, after in pairwise(widths))
+    content = _read(path, 4 * numbers + HEADER)
+    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+        raise InputError(f"{path}: must be the weights that {CARD} was written for, but they differ")
+    try:
+        tensors = safetensors.torch.load(content)
+    except SafetensorError as error:
+        raise InputError(f"{path}: must hold plain tensors in the format of safetensors: {error}") from error
+    network = build_network(widths[0], card.hidden, outputs, card.activation)
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if found != wanted:
+        odd = next(name for name in (*wanted, *found) if found.get(name) != wanted.get(name))
+        raise InputError(
+            f"{path}: {odd} must be {_spelled(wanted.get(odd))} for the card's network, got {_spelled(found.get(odd))}"
+        )
+    for name, tensor in tensors.items():
+        if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{path}: {name} must hold finite 32-bit numbers")
+    network.load_state_dict(tensors)
+    return network
+
+
+def _spelled(shape: tuple[int, ...] | None) -> str:
+    return "absent" if shape is None else f"of shape {shape}"
 
 
 def require_device(device: str) -> None:
-    """Refuse a device that is not there."""
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device must be there, got {device!r} on a machine without CUDA")
+    """Refuse a device that is unknown or not there."""
+    if device not in ("cpu", "cuda"):
+        raise InputError(f"device must be cpu or cuda, got {device!r}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device must be there, got 'cuda' on a machine without CUDA")
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, limit: int) -> bytes:
+    """Return a file's content, or refuse what is no plain file or larger than it can be."""
     try:
-        return path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: must be a plain file")
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
     except OSError as error:
         raise InputError(f"{path}: must be a file of a stored agent: {error.strerror}") from error
-
-
-def _read_card(path: Path) -> dict[str, Any]:
-    try:
-        card = json.loads(_read(path))
-    except ValueError as error:
-        raise InputError(f"{path}: must be the card of a stored agent, got no JSON: {error}") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        found = card.get("format") if isinstance(card, dict) else card
-        raise InputError(f"{path}: format must be {FORMAT}, got {found!r}")
-    return card
+    if len(content) > limit:
+        raise InputError(f"{path}: must hold at most {limit} bytes")
+    return content

@@ -67,7 +67,7 @@ def tuned_rule(name: str, args: Namespace) -> Tuned:
 def run(job: Job) -> Run:
     """Train one agent and run it and the rule on the evaluation's seeds."""
     scenario, rule = load_scenario(job.scenario), job.tuned.rule
-    training = Training(scenario, job.steps, rule.knobs if job.structured else None, job.seed)
+    training = Training(scenario, job.steps, rule if job.structured else None, job.seed)
     with tempfile.TemporaryDirectory() as folder:
         agent = train(training, Path(folder))
     outcomes = evaluate(scenario, {"agent": agent, "rule": rule}, {"rule"}, job.n_seeds).outcomes

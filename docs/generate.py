@@ -107,8 +107,8 @@ def rules_page() -> str:
             "test scrambles everything else in the observation: the rule does the same.",
             "",
             "`local(i)`: units of a product in stage i, in queue, machine and store; M: the last stage; orders: "
-            "backlog and orders known ahead; position: stock, on order and overdue, and where an `echelon` level or a line "
-            "without limits asks for it, all that is made of the item, less the orders.",
+            "backlog and orders known ahead; position: stock, on order and overdue, and where an `echelon` level or a "
+            "line without limits asks for it, all that is made of the item, less the orders.",
             "",
             "## Releases",
             "",
@@ -135,10 +135,8 @@ def rules_page() -> str:
 def _systems(systems: Mapping[str, System]) -> list[str]:
     """Return a table of control systems."""
     what = ("name", "formula", "source", "what it is")
-    rows = (
-        (f"`{name}`", f"`{s.formula}`", s.source, str(s.build.__doc__).split("\n")[0].replace("``", "`"))
-        for name, s in systems.items()
-    )
+    told = {name: str(system.build.__doc__).split("\n")[0].replace("``", "`") for name, system in systems.items()}
+    rows = ((f"`{name}`", f"`{system.formula}`", system.source, told[name]) for name, system in systems.items())
     return table(what, rows)
 
 

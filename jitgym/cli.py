@@ -114,6 +114,7 @@ def compare(
     seeds: Annotated[int | None, typer.Option(help="Replications; 1000 unless told, with --quick 100.")] = None,
     seed: SeedOption = 0,
     plain: Annotated[bool, typer.Option("--plain", help="Train from nothing, not from the best tuned rule.")] = False,
+    algorithm: Annotated[str, typer.Option(help="ppo, maskable_ppo, sac or dqn.")] = "ppo",
     device: Annotated[str, typer.Option(help="Where the agent runs: [bold]cpu[/] or [bold]cuda[/].")] = "cpu",
     threads: ThreadsOption = 1,
     quick: QuickOption = False,
@@ -150,9 +151,13 @@ def compare(
         from jitgym.agents.policy import require_device
 
         require_device(device)
+    if train:
+        from jitgym.agents.algorithms import algorithm_of
+
+        algorithm_of(algorithm)
     out = out.resolve()
     try:
-        comparison = compared(plan, out, Learner(train, agent, plain, device))
+        comparison = compared(plan, out, Learner(train, agent, plain, device, algorithm))
     except KeyboardInterrupt:
         raise interrupted(out) from None
     console = Console(markup=False, highlight=False)
@@ -173,12 +178,13 @@ def warm_up_steps(told: str, scenario: Scenario) -> int | None:
 
 @dataclass(frozen=True)
 class Learner:
-    """The agent asked for: steps to train it for, or where it is stored; whether from nothing; where it runs."""
+    """The agent asked for: steps and algorithm to train it with, whether from nothing, or where it is stored."""
 
     steps: int
     stored: Path | None
     plain: bool
     device: str
+    algorithm: str = "ppo"
 
 
 def compared(plan: Plan, out: Path, learner: Learner) -> Comparison:
@@ -231,8 +237,16 @@ def train_agent(
     from jitgym.agents import policy
     from jitgym.agents.train import Training, train
 
-    knobs = None if start is None else start.rule.knobs
-    training = Training(plan.scenario, learner.steps, knobs, plan.seed, learner.device, plan.n_threads)
+    training = Training(
+        plan.scenario,
+        learner.steps,
+        None if start is None else start.rule,
+        plan.seed,
+        learner.device,
+        plan.n_threads,
+        algorithm=learner.algorithm,
+        origin=None if start is None else start.family.name,
+    )
     report("train", None, "")
     policy.save_agent(train(training, checkpoints, lambda share, word: report("train", share, word)), folder)
     if (checkpoints / CURVES).is_dir():

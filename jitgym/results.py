@@ -33,7 +33,7 @@ FORMAT: Final = 2
 """Raised when a reader of ``results.json`` would have to change."""
 FILES: Final = ("results.json", "results.csv", "costs_per_seed.csv", "kpis_per_seed.csv", "compare.png", "agent")
 """All that a results folder may hold; a folder with anything else in it is never replaced."""
-PACKAGES: Final = ("numpy", "scipy", "gymnasium", "optuna", "torch", "stable-baselines3", "sb3-contrib")
+PACKAGES: Final = ("numpy", "scipy", "gymnasium", "optuna", "torch", "stable-baselines3", "sb3-contrib", "safetensors")
 
 
 @contextmanager

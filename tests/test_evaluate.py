@@ -14,7 +14,7 @@ from jitgym.scenario import load_scenario
 from jitgym.scorecard import Scorecard
 from jitgym.seeds import BANKS, seed_bank
 from jitgym.simulator import Simulator
-from jitgym.stats import bca, holm, paired_p_value
+from jitgym.stats import bca, holm, mser5, paired_p_value
 
 
 def four_stage(horizon=30):
@@ -183,17 +183,18 @@ def test_steps_that_are_skipped_are_not_counted():
         run_policy(scenario, policy, seeds, skip=12)
 
 
-def test_warm_up_sees_a_line_that_begins_empty():
-    """A line that begins without stock needs longer than one that begins as it goes on."""
-    description = load_scenario("four_stage").model_dump() | {"horizon": 300, "slots_per_step": 1}
-    usual = load_scenario(description)
-    for stage in description["stages"]:
-        stage["initial"] = 0
-    description["items"][0]["initial"] = 0
-    description["suppliers"][0]["lead_time"] = 20
-    empty = load_scenario(description)
-    found = [warm_up(s, {"kanban": rule(s, more=2)}, n_seeds=200) for s in (usual, empty)]
-    assert found[1] >= 20 > found[0]
+def test_warm_up_is_the_longest_that_mser_finds():
+    scenario = load_scenario("lost_sales")
+    policies = {name: rule(scenario, "basestock", more) for name, more in (("textbook", 0), ("much more", 15))}
+    seeds, scorecard, found = seed_bank(1, 64, "tuning"), Scorecard(scenario), []
+    for policy in policies.values():
+        costs: list[float] = []
+        run_policy(
+            scenario, policy, seeds, each=lambda ledger, costs=costs: costs.append(scorecard.cost(ledger).mean())
+        )
+        found.append(mser5(costs))
+    assert found[0] != found[1]
+    assert warm_up(scenario, policies) == max(found)
 
 
 def test_p_values_are_holms():

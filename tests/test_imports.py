@@ -57,8 +57,9 @@ RANK = {module: rank for rank, room in enumerate(ROOMS) for module in room}
 LATE = {("cli", "agents")}
 PUBLIC = {"errors", "fields", "ledger", "scenario", "simulator"}
 HEAVY = {"torch", "stable_baselines3", "matplotlib", "simpy", "pandas", "tensorboard", "statsmodels", "surpyval"}
+HEAVY |= {"sb3_contrib", "safetensors", "optuna"}
 # an extra and the only modules that may import it at all
-HOMES = {"torch": {"agents"}, "stable_baselines3": {"agents"}, "matplotlib": {"plots"}}
+HOMES = {"torch": {"agents"}, "stable_baselines3": {"agents"}, "matplotlib": {"plots"}, "optuna": {"search"}}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""Checkpoints of a training: all that it needs to go on, as plain tensors; read without executing anything.
+
+What off-policy algorithms remember of the past (the replay buffer) is not kept: after an interruption they fill it
+anew.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from jitgym.agents.policy import write_whole
+from jitgym.errors import InputError
+
+CHECKPOINT: Final = "checkpoint.pt"
+
+
+def write_checkpoint(path: Path, model: Any, identity: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Write weights and optimisers of a model, how far it is, and facts of plain numbers and tensors."""
+    buffer = io.BytesIO()
+    state = {
+        "identity": json.dumps(identity, sort_keys=True),
+        "done": int(model.num_timesteps),
+        "updates": int(model._n_updates),
+        "parameters": _parameters(model),
+        "facts": json.dumps(facts),
+    }
+    torch.save(state, buffer)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, buffer.getvalue())
+
+
+def read_checkpoint(path: Path, identity: dict[str, Any], device: str) -> dict[str, Any]:
+    """Read a checkpoint, and require that it is of this training.
+
+    Raises:
+        InputError: it is damaged or of another training.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
+        found = json.loads(state["identity"])
+        state["facts"] = json.loads(state["facts"])
+        complete = {"done", "updates", "parameters"} <= set(state)
+    except Exception as error:  # a damaged file can fail in many ways
+        raise InputError(
+            f"{path}: must be a whole checkpoint, got {type(error).__name__}; delete it to begin again"
+        ) from error
+    if not complete:
+        raise InputError(f"{path}: must be a whole checkpoint; delete it to begin again")
+    wanted = json.loads(json.dumps(identity))
+    unlike = [key for key in wanted if found.get(key) != wanted[key]]
+    if unlike:
+        raise InputError(
+            f"{path}: must be of the same training, but {unlike[0]} was {found.get(unlike[0])!r} and is "
+            f"{wanted[unlike[0]]!r}; delete it to begin again"
+        )
+    return state
+
+
+def restore(model: Any, state: dict[str, Any]) -> None:
+    """Put a model where a checkpoint left it."""
+    parameters = state["parameters"]
+    model.set_parameters(parameters["modules"], exact_match=True, device=model.device)
+    for name, tensor in parameters["tensors"].items():
+        getattr(model, name).data.copy_(tensor)
+    model.num_timesteps = state["done"]
+    model._n_updates = state["updates"]
+
+
+def _parameters(model: Any) -> dict[str, Any]:
+    """Return the states of a model's networks and optimisers, and the tensors that stand alone."""
+    _, names = model._get_torch_save_params()
+    return {
+        "modules": model.get_parameters(),
+        "tensors": {name: getattr(model, name).detach().clone() for name in names},
+    }
