@@ -77,14 +77,18 @@ class Simulator:
         self._low = np.array([knob.low for knob in self.knobs])
         self._high = np.array([knob.high for knob in self.knobs])
         self._off = np.array([knob.off for knob in self.knobs])
+        self._allocate()
+        self._knobs[:, : self.n_lines] = self.default_knobs[:, None]
+        self.reset(seed)
+
+    def _allocate(self) -> None:
+        """Make room for the lines."""
         blocks = -(-self.n_lines // LANES)
         self._state = np.zeros((blocks, self.tables.state.size, LANES), dtype=np.int32)
         # an odd number of blocks of columns, so that the rows of a large batch do not share cache sets
         self._knobs = np.zeros((len(self.knobs), (blocks | 1) * LANES), dtype=np.int32)
-        self._knobs[:, : self.n_lines] = self.default_knobs[:, None]
         self._slots_since_reset = 0
         self._stepper: Stepper | None = None
-        self.reset(seed)
 
     @property
     def default_knobs(self) -> npt.NDArray[np.int32]:
@@ -119,10 +123,21 @@ class Simulator:
         self._state[block, :, lane] = self.tables.initial
         tick[block, lane] = kept
         self._draw(block, lane, keys)
-        for name, values in zip(_WORDS, (*_split(roots), episodes, *_split(keys)), strict=True):
-            self._state[block, layout.start(name), lane] = values.view(np.int32)
+        self._write_seeds(block, lane, roots, episodes, keys)
         if mask is None:
             self._slots_since_reset = 0
+
+    def _write_seeds(
+        self,
+        block: Places,
+        lane: Places,
+        roots: npt.NDArray[np.uint64],
+        episodes: npt.NDArray[np.uint32],
+        keys: npt.NDArray[np.uint64],
+    ) -> None:
+        """Write what fixes the luck of lines: the seed of all their episodes, which it is, and its own seed."""
+        for name, values in zip(_WORDS, (*_split(roots), episodes, *_split(keys)), strict=True):
+            self._state[block, self.tables.state.start(name), lane] = values.view(np.int32)
 
     def _draw(self, block: Places, lane: Places, keys: npt.NDArray[np.uint64]) -> None:
         """Draw for new episodes what differs from line to line: parameters, and where the calendar stands."""
@@ -267,6 +282,65 @@ class Simulator:
             )
         self._state[...] = np.frombuffer(snapshot, dtype=np.int32, offset=size).reshape(self._state.shape)
         self._slots_since_reset = int(self.state("slot").max())
+
+    def fork(self, lines: npt.ArrayLike, seeds: npt.ArrayLike, into: Simulator | None = None) -> Simulator:
+        """Return a batch whose line ``k`` stands where line ``lines[k]`` of this one stands, and meets other luck.
+
+        All of the line's state is the same but its luck from now on, which is that of the first episode of the seed
+        ``seeds[k]``: with a line's own seed it goes on as the line itself does, and lines with the same seed meet the
+        same luck. Parameters that vary from line to line stay those of the line.
+
+        Args:
+            lines: numbers of lines of this batch, ``(n,)``, in any order, also several times.
+            seeds: episode seeds, ``(n,)`` integers >= 0.
+            into: a simulator of ``n`` lines of the scenario to be overwritten, whatever its backend, such as that of an
+                earlier fork: quicker than a new one.
+
+        Raises:
+            InputError: lines that are not there, bad seeds, or ``into`` is of other lines; nothing is changed then.
+        """
+        chosen, luck = np.asarray(lines), np.asarray(seeds)
+        if chosen.ndim != 1 or not len(chosen) or chosen.dtype.kind not in "iu":
+            raise InputError(f"lines must be one or more integers, got {chosen.dtype} of shape {chosen.shape}")
+        if chosen.min() < 0 or chosen.max() >= self.n_lines:
+            raise InputError(f"lines must be in 0..{self.n_lines - 1}, got {chosen.min()}..{chosen.max()}")
+        if luck.shape != chosen.shape or luck.dtype.kind not in "iu" or (luck < 0).any():
+            raise InputError(f"seeds must be {len(chosen)} integers >= 0, got {luck.dtype} of shape {luck.shape}")
+        if into is None:
+            into = self._empty(len(chosen))
+        elif into is self or into.n_lines != len(chosen) or not self._is_alike(into):
+            raise InputError(
+                f"into must be another simulator with {len(chosen)} lines of scenario {self.scenario.name!r} "
+                f"({self.scenario.hash}), got {into.n_lines} of {into.scenario.name!r} ({into.scenario.hash})"
+            )
+        into._take(self, chosen, luck.astype(np.uint64))
+        return into
+
+    def _is_alike(self, other: Simulator) -> bool:
+        """Return whether another simulator is of the same scenario; forks share their tables, others are compared."""
+        return other.tables is self.tables or other.scenario.hash == self.scenario.hash
+
+    def _empty(self, n_lines: int) -> Simulator:
+        """Return a batch of the same scenario with nothing in its lines yet."""
+        other = Simulator.__new__(Simulator)
+        own = ("_state", "_knobs", "_stamp")
+        other.__dict__.update({name: value for name, value in self.__dict__.items() if name not in own})
+        other.n_lines = n_lines
+        other._allocate()
+        return other
+
+    def _take(self, source: Simulator, lines: Places, seeds: npt.NDArray[np.uint64]) -> None:
+        """Become the chosen lines of another batch, each under the luck of its seed."""
+        n_blocks, n_entries, _ = self._state.shape
+        # what is left of the last block is filled with copies, so that it holds no impossible line
+        filled = np.empty(n_blocks * LANES, dtype=np.intp)
+        filled[: self.n_lines], filled[self.n_lines :] = lines, lines[-1]
+        rows = source._state.transpose(0, 2, 1).reshape(-1, n_entries).take(filled, axis=0)
+        self._state[...] = rows.reshape(n_blocks, LANES, n_entries).transpose(0, 2, 1)
+        self._knobs[:, : self.n_lines] = source._knobs[:, lines]
+        block, lane = np.divmod(np.arange(self.n_lines), LANES)
+        self._write_seeds(block, lane, seeds, np.zeros(self.n_lines, dtype=np.uint32), seeds)
+        self._slots_since_reset = source._slots_since_reset
 
     def copy(self) -> Simulator:
         """Return a simulator that goes on from here on its own: same lines, same luck, nothing shared that changes."""

@@ -174,6 +174,118 @@ def test_a_snapshot_can_be_used_again(batch):
     assert np.array_equal(play(simulator), first)
 
 
+# -- forks --
+
+
+def own_luck(simulator):
+    """Return the seed of each line's present episode."""
+    low, high = (simulator.state(word).view(np.uint32).astype(np.uint64) for word in ("key_lo", "key_hi"))
+    return low | high << np.uint64(32)
+
+
+def without_seeds(simulator):
+    """Return all of a line's state but what fixes its luck, one row a line."""
+    fields = [f for f in simulator.tables.state if f not in ("root_lo", "root_hi", "episode", "key_lo", "key_hi")]
+    return np.column_stack([simulator.state(field).reshape(simulator.n_lines, -1) for field in fields])
+
+
+@pytest.mark.parametrize("backend", ["core", "oracle"])
+@pytest.mark.parametrize("episode", [0, 1])
+def test_a_fork_under_a_lines_own_luck_goes_on_as_the_line(batch, backend, episode):
+    simulator = batch(seed=5, backend=backend)
+    for _ in range(episode):
+        simulator.reset()
+    play(simulator, steps=5)
+    fork = simulator.fork(range(N), own_luck(simulator))
+    before = simulator.snapshot()
+    for _ in range(8):
+        forked = fork.advance(4)  # under the knobs that the line was under
+    assert simulator.snapshot() == before
+    for _ in range(8):
+        own = simulator.advance(4)
+        assert own.array.shape == forked.array.shape
+    assert np.array_equal(own.array, forked.array)
+    assert np.array_equal(without_seeds(simulator), without_seeds(fork))
+
+
+@pytest.mark.parametrize("backend", ["core", "oracle"])
+def test_a_fork_stands_where_its_line_stands_and_meets_the_luck_of_its_seed(batch, backend):
+    """Lines 7, 7 and 2, twice: under one seed the same demand, and for the same line the same path; else another."""
+    simulator = batch(seed=5, backend=backend)
+    play(simulator, steps=5)
+    fork = simulator.fork([7, 7, 2, 7, 7, 2], [9, 9, 9, 10, 11, 10])
+    assert np.array_equal(without_seeds(fork), without_seeds(simulator)[[7, 7, 2, 7, 7, 2]])
+    demand = np.array([fork.step(fork.default_knobs, slots=1)["demand"] for _ in range(60)]).T
+    state = without_seeds(fork)
+    assert np.array_equal(state[0], state[1])
+    assert not np.array_equal(state[0], state[2])
+    assert np.array_equal(demand[0], demand[2])
+    assert np.array_equal(demand[3], demand[5])
+    assert len(np.unique(demand, axis=0)) == 3
+
+
+def test_core_and_oracle_go_on_alike_from_a_fork(batch):
+    core = batch(seed=5)
+    play(core, steps=5)
+    lines, seeds = np.arange(N)[::-1], seed_bank(8, N)
+    forks = core.fork(lines, seeds), core.fork(lines, seeds, into=batch(seed=1, backend="oracle"))
+    assert np.array_equal(play(forks[0]), play(forks[1]))
+
+
+def test_a_fork_into_a_used_one_is_a_new_one(batch):
+    simulator = batch(seed=5)
+    play(simulator, steps=5)
+    used = simulator.fork([0] * 40, seed_bank(1, 40))
+    used.advance(33)
+    lines, seeds = np.arange(40) % N, seed_bank(2, 40)
+    again = simulator.fork(lines, seeds, into=used)
+    assert again is used
+    new = simulator.fork(lines, seeds)
+    assert again.snapshot() == new.snapshot()
+    assert np.array_equal(again.advance(50).array, new.advance(50).array)
+
+
+def test_a_fork_keeps_the_parameters_of_its_line(line):
+    line["vary"] = [{"parameter": "demand", "low": 0.5, "high": 2}]
+    simulator = Simulator(line, N, seed=5)
+    simulator.advance(3)
+    varied = simulator.state("varied")
+    assert len(np.unique(varied)) > 1
+    assert np.array_equal(simulator.fork([4, 20, 4], [1, 1, 2]).state("varied"), varied[[4, 20, 4]])
+
+
+def test_a_fork_counts_on_to_the_limit_of_slots(batch):
+    simulator = batch(seed=5)
+    simulator.advance(100)
+    with pytest.raises(InputError, match="must be reset after"):
+        simulator.fork([0], [1]).advance(simulator.tables.slot_limit - 50)
+
+
+@pytest.mark.parametrize(
+    ("lines", "seeds", "message"),
+    [
+        ([0, N], [1, 2], f"lines must be in 0..{N - 1}, got 0..{N}"),
+        ([-1], [1], f"lines must be in 0..{N - 1}, got -1..-1"),
+        ([], [], "lines must be one or more integers"),
+        ([0.0], [1], "lines must be one or more integers, got float64"),
+        ([0, 1], [1], "seeds must be 2 integers >= 0"),
+        ([0], [-1], "seeds must be 1 integers >= 0"),
+    ],
+)
+def test_bad_forks_are_refused(batch, lines, seeds, message):
+    with pytest.raises(InputError, match=message):
+        batch().fork(lines, seeds)
+
+
+def test_a_fork_goes_into_another_batch_of_its_size_and_scenario(batch):
+    simulator = batch(seed=5)
+    before = simulator.snapshot()
+    for into in (simulator, Simulator("four_stage", N), simulator.fork([0], [0])):
+        with pytest.raises(InputError, match=f"into must be another simulator with {N} lines of scenario 'busy'"):
+            simulator.fork(range(N), range(N), into=into)
+    assert simulator.snapshot() == before
+
+
 def test_threads_change_nothing(line):
     one, four = (Simulator(line, 100, seed=5, n_threads=threads) for threads in (1, 4))
     for _ in range(20):
