@@ -80,7 +80,7 @@ def test_the_next_rules_are_no_better(name):
 @pytest.mark.theory
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_best_rules_are_the_best_in_range(name):
-    """And the best is inside the range, not at an end that it would pass; but an order of 1 is the most below demand."""
+    """And the best is inside the range, not at an end that it would pass; an order of 1 is the most below demand."""
     assert told(known(name)) == stated(name)[0]
     for kind, (numbers, _) in stated(name)[2].items():
         for number, choice in zip(numbers, known(name).rules[kind].ranges, strict=True):
@@ -91,7 +91,7 @@ def test_the_best_rules_are_the_best_in_range(name):
 @pytest.mark.theory
 @pytest.mark.parametrize("name", ["exact_two_stages", "exact_two_products", "exact_dual_sourcing", "exact_maintenance"])
 def test_more_to_choose_from_is_no_better(name):
-    """Every number of cards up to 5, or orders up to 4 a slot: nothing beyond the menu lowers the cost by 1 in 10,000."""
+    """Every number of cards up to 5, or orders up to 4 a slot: nothing beyond the menu saves 1 in 10,000."""
     own, every = known(name), range(5)
     knobs = {
         "exact_two_stages": lambda a, b: (a, b, own.scenario.control[1].high, own.scenario.control[1].high),
@@ -123,7 +123,8 @@ def test_the_best_policy_costs_what_it_should(name):
     own = solved.optimum.policy if isinstance(solved, Model) else solved.optimum.orders
     exact = solved.episode(own)
     assert solved.episode() <= exact + 1e-9
-    ledger = run_policy(solved.scenario, OptimalPolicy(solved), seed_bank(11, 500, "evaluation"))
+    seeds = seed_bank(11, 4000 if name == "exact_maintenance" else 1000, "evaluation")
+    ledger = run_policy(solved.scenario, OptimalPolicy(solved), seeds)
     agree(name, Scorecard(solved.scenario).cost(ledger) / ledger["slots"], exact, relative=0.01)
 
 
@@ -142,7 +143,7 @@ def test_lost_sales_are_as_published(lead, price):
     one = known(f"lost_sales_{lead}_{price}")
     cost, (level,) = one.best("base stock")
     assert round(one.solved.optimum.cost, 2) == one.published["optimum"]
-    assert round(cost, 2) == one.published["base stock"]
+    assert cost == pytest.approx(one.published["base stock"], abs=0.00501)  # L = 3, p = 4 costs 4.974996
     assert one.rules["base stock"].ranges[0][0] < level < one.rules["base stock"].ranges[0][-1]
     assert one.solved.optimum.orders.max() <= one.solved.most[1]
 
