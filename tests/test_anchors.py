@@ -123,7 +123,7 @@ def test_the_best_policy_costs_what_it_should(name):
     own = solved.optimum.policy if isinstance(solved, Model) else solved.optimum.orders
     exact = solved.episode(own)
     assert solved.episode() <= exact + 1e-9
-    seeds = seed_bank(11, 4000 if name == "exact_maintenance" else 1000, "evaluation")
+    seeds = seed_bank(11, 6000 if name == "exact_maintenance" else 1000, "evaluation")
     ledger = run_policy(solved.scenario, OptimalPolicy(solved), seeds)
     agree(name, Scorecard(solved.scenario).cost(ledger) / ledger["slots"], exact, relative=0.01)
 
