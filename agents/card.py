@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from jitgym.agents.structure import Structure
 from jitgym.agents.view import MAX_FRAMES, Layout, View
 from jitgym.errors import InputError
-from jitgym.tables import Knob
+from jitgym.knobs import Knob
 
 FORMAT: Final = 2
 MAX_CARD_BYTES: Final = 2 << 20

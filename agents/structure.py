@@ -18,7 +18,7 @@ import numpy.typing as npt
 from jitgym.actions import ActionCodec
 from jitgym.errors import InputError
 from jitgym.fields import OFF
-from jitgym.tables import Knob
+from jitgym.knobs import Knob
 
 Ints = npt.NDArray[np.int64]
 Kind = Literal["moves", "picks", "joint"]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from jitgym.errors import InputError
 from jitgym.fields import OFF
-from jitgym.tables import Knob
+from jitgym.knobs import Knob
 
 ActionKind = Literal["multidiscrete", "box"]
 

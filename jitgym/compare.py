@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jitgym.errors import InputError
-from jitgym.evaluate import Evaluation, Interval, Policy, evaluate, warm_up
+from jitgym.evaluate import Evaluation, Policy, evaluate, warm_up
 from jitgym.jobs import Report, Store, executor
 from jitgym.rules import RuleFamily, rule_family, rule_names
 from jitgym.scenario import Scenario
 from jitgym.search import Budget
+from jitgym.stats import Interval
 from jitgym.tune import Tuned
 from jitgym.tuning import tune_all
 

@@ -7,7 +7,7 @@ that a contest that was cut off goes on where it was. A line that is broken is t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -244,13 +244,7 @@ class Contest:
                     jobs[where, policy] = self._evaluation(scenario, where, policy, spec)
         found = self._done(jobs, {where: {} for where, _ in jobs})
         return {
-            name: TaskResult(
-                result.scenario,
-                result.tuned,
-                result.evaluations,
-                result.agents,
-                {shift: found[f"{name} ({shift})"] for shift in shifts if f"{name} ({shift})" in found},
-            )
+            name: replace(result, shifted={s: found[f"{name} ({s})"] for s in shifts if f"{name} ({s})" in found})
             for name, result in results.items()
         }
 

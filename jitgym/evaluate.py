@@ -19,9 +19,7 @@ from jitgym.scenario import Scenario
 from jitgym.scorecard import Floats, Scorecard
 from jitgym.seeds import seed_bank
 from jitgym.simulator import Simulator
-from jitgym.stats import Interval, bca, holm, interval, mser5, paired_p_value
-
-__all__ = ["Evaluation", "Interval", "Outcome", "Policy", "Watcher", "evaluate", "interval", "run_policy", "warm_up"]
+from jitgym.stats import Interval, bca, holm, mser5, paired_p_value
 
 LATENCY_CALLS: Final = 200
 

@@ -166,6 +166,22 @@ def write_text(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows with equal keys under a line of these, complete or not at all; an empty file where there are none."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = None
+            for row in rows:
+                if writer is None:
+                    writer = csv.DictWriter(file, list(row))
+                    writer.writeheader()
+                writer.writerow(row)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def to_json(data: Any, indent: int = 0) -> str:
     """Return strict JSON, a line for every key and for every list of numbers; NaN, which JSON lacks, is null."""
     inner = " " * (indent + 1)

@@ -17,7 +17,7 @@ from scipy.sparse import coo_matrix
 
 from jitgym.errors import InputError
 from jitgym.laws import CERTAIN
-from jitgym.mdp import MOST_SWEEPS, TOLERANCE, Mdp
+from jitgym.mdp import MOST_SWEEPS, TOLERANCE, Bounds, Mdp
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.tables import build_tables
 
@@ -29,17 +29,10 @@ MOST_STATES: Final = 10_000_000
 
 
 @dataclass(frozen=True)
-class Solved:
+class Solved(Bounds):
     """The optimum: bounds of the lowest average cost of a slot, and the best order in every state."""
 
-    lower: float
-    upper: float
     orders: Orders
-
-    @property
-    def cost(self) -> float:
-        """The middle of the bounds."""
-        return (self.lower + self.upper) / 2
 
 
 class LostSales:

@@ -82,20 +82,11 @@ class Mdp:
 
 
 @dataclass(frozen=True)
-class Optimum:
-    """The lowest average cost of a slot, whatever the start, and a policy that comes within the bounds.
-
-    Attributes:
-        lower: no policy costs less.
-        upper: the policy costs no more.
-        policy: ``(n_states,)`` the choice in every state.
-        value: ``(n_states,)`` what a state costs more than the start, in the long run.
-    """
+class Bounds:
+    """An average cost of a slot, between two bounds that are certain."""
 
     lower: float
     upper: float
-    policy: Ints
-    value: Floats
 
     @property
     def cost(self) -> float:
@@ -104,25 +95,31 @@ class Optimum:
 
 
 @dataclass(frozen=True)
-class Average:
+class Optimum(Bounds):
+    """The lowest average cost of a slot, whatever the start, and a policy that comes within the bounds.
+
+    No policy costs less than ``lower``, and this one no more than ``upper``.
+
+    Attributes:
+        policy: ``(n_states,)`` the choice in every state.
+        value: ``(n_states,)`` what a state costs more than the start, in the long run.
+    """
+
+    policy: Ints
+    value: Floats
+
+
+@dataclass(frozen=True)
+class Average(Bounds):
     """The long-run average cost of a slot under one policy, from the start.
 
     Attributes:
-        lower: at least this.
-        upper: at most this.
         share: ``(n_states,)`` of the decisions that a state is met at.
         cut: share of the slots after which the state was cut.
     """
 
-    lower: float
-    upper: float
     share: Floats
     cut: float
-
-    @property
-    def cost(self) -> float:
-        """The middle of the bounds."""
-        return (self.lower + self.upper) / 2
 
 
 def optimum(mdp: Mdp, tolerance: float = TOLERANCE) -> Optimum:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
 from jitgym.contest import TaskResult
-from jitgym.files import to_json, write_text
+from jitgym.files import to_json, write_csv, write_text
 from jitgym.results import versions
 from jitgym.shifts import SHIFTS
 from jitgym.standings import VERDICTS, Row, Summary, count, raw_rows, rows, rule_rows, summary
@@ -35,14 +34,13 @@ def publish(
         command: that does it again.
     """
     found = rows(results, suite.plan.algorithms)
-    all_trained = {a: all(result.seeds_of(a) for result in results.values()) for a in suite.plan.algorithms}
-    even = {a: len({len(result.seeds_of(a)) for result in results.values()}) == 1 for a in suite.plan.algorithms}
-    together = {a: summary(results, a) for a in suite.plan.algorithms if results and all_trained[a] and even[a]}
+    counts = {a: {len(result.seeds_of(a)) for result in results.values()} for a in suite.plan.algorithms}
+    together = {a: summary(results, a) for a, n in counts.items() if len(n) == 1 and min(n) > 1}
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     about = {"suite": suite.plan.name, "created": now, "command": command, "versions": versions()}
-    _write_csv(folder / "standings.csv", (_flat(row) for row in found))
-    _write_csv(folder / "rules.csv", rule_rows(results))
-    _write_csv(folder / "raw.csv", raw_rows(results))
+    write_csv(folder / "standings.csv", (_flat(row) for row in found))
+    write_csv(folder / "rules.csv", rule_rows(results))
+    write_csv(folder / "raw.csv", raw_rows(results))
     record = {
         **about,
         "plan": suite.plan.model_dump(mode="json"),
@@ -164,16 +162,3 @@ def _told(one: Summary) -> dict[str, Any]:
         "probability_of_improvement": asdict(one.improvement),
         "profile": {name: list(getattr(profile, name)) for name in ("taus", "shares", "low", "high")},
     }
-
-
-def _write_csv(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows of equal keys, complete or not at all; nothing where there are none."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = None
-        for line in lines:
-            if writer is None:
-                writer = csv.DictWriter(file, list(line))
-                writer.writeheader()
-            writer.writerow(line)
-    partial.replace(path)

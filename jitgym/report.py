@@ -14,9 +14,9 @@ from rich.text import Text
 
 from jitgym.compare import Comparison, decimals, verdict
 from jitgym.contest import TaskResult
-from jitgym.evaluate import Interval
 from jitgym.results import budget_of, information_of, known, spelled
 from jitgym.standings import Row
+from jitgym.stats import Interval
 from jitgym.tune import Tuned
 from jitgym.tuning import pareto_front
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 import platform
@@ -21,11 +20,11 @@ import numpy as np
 from jitgym import __version__
 from jitgym.compare import Comparison, Plan, verdict
 from jitgym.errors import InputError
-from jitgym.evaluate import Interval, interval
 from jitgym.fields import OFF
-from jitgym.files import to_json, write_text
+from jitgym.files import to_json, write_csv, write_text
 from jitgym.rules import RuleFamily
 from jitgym.scorecard import COST_TERMS, KPIS, Floats
+from jitgym.stats import Interval, interval
 from jitgym.tune import Tuned
 from jitgym.tuning import pareto_front
 
@@ -220,9 +219,9 @@ def budget_of(comparison: Comparison, name: str) -> str:
 def write_results(comparison: Comparison, folder: Path) -> None:
     """Write ``results.json``, ``results.csv``, ``costs_per_seed.csv`` and ``kpis_per_seed.csv`` into a folder."""
     write_text(folder / "results.json", to_json(results_record(comparison)) + "\n")
-    _write_csv(folder / "results.csv", _policy_rows(comparison))
-    _write_csv(folder / "costs_per_seed.csv", _seed_rows(comparison))
-    _write_csv(folder / "kpis_per_seed.csv", _kpi_rows(comparison))
+    write_csv(folder / "results.csv", _policy_rows(comparison))
+    write_csv(folder / "costs_per_seed.csv", _seed_rows(comparison))
+    write_csv(folder / "kpis_per_seed.csv", _kpi_rows(comparison))
 
 
 def _policy_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
@@ -253,12 +252,3 @@ def _kpi_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
         kpis = evaluation.outcomes[name].kpis
         for i, seed in enumerate(evaluation.seeds):
             yield {"policy": name, "seed": int(seed), **{kpi: float(values[i]) for kpi, values in kpis.items()}}
-
-
-def _write_csv(path: Path, rows: Iterator[dict[str, Any]]) -> None:
-    first = next(rows)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(first))
-        writer.writeheader()
-        writer.writerow(first)
-        writer.writerows(rows)

@@ -11,12 +11,13 @@ import numpy.typing as npt
 from jitgym.actions import ActionCodec
 from jitgym.errors import InputError
 from jitgym.fields import OFF
+from jitgym.knobs import Knob
 from jitgym.ledger import Ledger
 from jitgym.scenario import Scenario
 from jitgym.scorecard import Floats, Scorecard
 from jitgym.seeds import seed_bank
 from jitgym.simulator import Simulator
-from jitgym.tables import Knob, build_tables
+from jitgym.tables import build_tables
 
 Vectors = npt.NDArray[np.int32]
 Lines = npt.NDArray[np.intp]

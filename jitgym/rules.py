@@ -23,7 +23,7 @@ from jitgym.fields import OFF
 from jitgym.files import nearest
 from jitgym.observation import Observer, Readings
 from jitgym.scenario import Scenario
-from jitgym.settings import Information, Line, Number, Setting, idle, join
+from jitgym.settings import LIMITS, Information, Line, Number, Setting, idle, join
 from jitgym.simulator import Simulator
 from jitgym.supply import SUPPLY
 from jitgym.systems import ALIASES, SYSTEMS
@@ -136,7 +136,7 @@ class Rule:
         self.name = family.name
         self.information = family.information
         self.readings = Readings(family.observer)
-        self._action = family.codec.encode(self.knobs)
+        self._constant = ConstantRule(self.knobs, family.codec)
 
     def predict(
         self,
@@ -146,22 +146,22 @@ class Rule:
         deterministic: bool = True,
     ) -> tuple[npt.NDArray[Any], Any]:
         """Return the action for one observation ``(n_entries,)``, or one for each of ``(n_lines, n_entries)``."""
-        shape = (*np.shape(observation)[:-1], self._action.shape[-1])
         adapt = self.family.setting.adapt
         if adapt is None:
-            return np.broadcast_to(self._action, shape).copy(), state
+            return self._constant.predict(observation, state)
         seen = np.atleast_2d(observation)
         vectors = np.broadcast_to(self.knobs, (len(seen), self.knobs.shape[-1])).astype(np.int64)
         self.readings.look(seen)
         adapt(np.broadcast_to(self.numbers, (len(seen), self.numbers.shape[-1])), self.readings, vectors)
-        return self.family.codec.encode(vectors).reshape(shape), state
+        actions = self.family.codec.encode(vectors)
+        return actions if np.ndim(observation) > 1 else actions[0], state
 
 
 class ConstantRule:
     """A policy that sets the same knobs whatever it sees.
 
     Args:
-        knobs: ``(n_knobs,)`` values.
+        knobs: values, ``(n_knobs,)``, or ``(n_lines, n_knobs)`` for each line of a batch its own.
         codec: how they become an action.
         name: what tables call it.
     """
@@ -179,7 +179,7 @@ class ConstantRule:
         deterministic: bool = True,
     ) -> tuple[npt.NDArray[Any], Any]:
         """Return the action for one observation ``(n_entries,)``, or one for each of ``(n_lines, n_entries)``."""
-        shape = (*np.shape(observation)[:-1], *self._action.shape)
+        shape = (*np.shape(observation)[:-1], self._action.shape[-1])
         return np.broadcast_to(self._action, shape).copy(), state
 
 
@@ -252,8 +252,7 @@ def _parts(scenario: Scenario, name: str) -> tuple[str, str, str]:
     system = ALIASES.get(system, system)
     if system in SUPPLY and not slash:
         system, supply = "push", system
-    limits = any(c.knob in ("kanban", "loop", "basestock", "release") for c in scenario.control)
-    if system == "basestock" and not slash and not limits:
+    if system == "basestock" and not slash and not any(control.knob in LIMITS for control in scenario.control):
         system = "push"  # a line that only buys: the levels are those of its orders
         if not scenario.suppliers:
             raise InputError(f"rule {name!r} needs a knob of its kind, which scenario {scenario.name!r} does not give")

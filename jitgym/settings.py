@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.fields import OFF
+from jitgym.knobs import Knob
 from jitgym.observation import Readings
 from jitgym.scenario import Scenario
-from jitgym.tables import Knob
 from jitgym.textbook import Textbook
 
 Ints = npt.NDArray[np.int64]
@@ -28,6 +28,10 @@ FORECAST: Final = ("demand_step", "demand_smooth", "known", "calendar")
 
 Adapt = Callable[[Ints, Readings, Ints], None]
 """Called with numbers ``(n_lines, n_numbers)``, what is seen, and knob vectors ``(n_lines, n_knobs)`` to write into."""
+
+
+LIMITS: Final = ("kanban", "loop", "basestock", "release")
+"""Kinds of knobs that limit what is released."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,11 @@ class Line:
         """Return the knobs of some kinds with their columns, in the order of the knob vector."""
         return [(column, knob) for column, knob in enumerate(self.knobs) if knob.kind in kinds]
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether any knob limits what is released."""
+        return bool(self.of_kind(*LIMITS))
+
     def column(self, kind: str, place: int, product: int = 0) -> int:
         """Return the column of the knob of a kind at a place; -1 if there is none."""
         found = (c for c, k in self.of_kind(kind) if (k.place, k.product) == (place, product))
@@ -151,6 +160,6 @@ def idle(knob: Knob) -> int:
     """Return the value that leaves a knob out of the control: off, or what comes nearest."""
     if knob.off:
         return OFF
-    if knob.kind in ("kanban", "loop", "basestock", "release"):
+    if knob.kind in LIMITS:
         return knob.high
     return knob.low if knob.kind in ("order", "lot", "expedite") else knob.default

@@ -14,10 +14,11 @@ from jitgym import oracle
 from jitgym._core.line import KERNELS, Stepper, episode_keys, episode_words, observe
 from jitgym.errors import InputError
 from jitgym.fields import OFF
+from jitgym.knobs import Knob
 from jitgym.ledger import Ledger
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.seeds import seed_bank
-from jitgym.tables import Knob, build_tables
+from jitgym.tables import build_tables
 
 Places = npt.NDArray[np.intp]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -114,7 +114,7 @@ def _rows_of(task: str, result: TaskResult, kind: str, shift: str) -> Iterator[R
 def _adjusted(found: list[Row]) -> list[Row]:
     """Return rows with Holm's p-values in place of their own."""
     adjusted = holm([row.p_value for row in found]).tolist()
-    return [Row(**{**row.__dict__, "p_value": p}) for row, p in zip(found, adjusted, strict=True)]
+    return [replace(row, p_value=p) for row, p in zip(found, adjusted, strict=True)]
 
 
 def summary(results: Mapping[str, TaskResult], algorithm: str) -> Summary:

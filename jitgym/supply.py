@@ -13,9 +13,9 @@ from typing import Final
 
 import numpy as np
 
+from jitgym.knobs import Knob
 from jitgym.observation import Readings
 from jitgym.settings import Information, Ints, Line, Number, Setting, System, constant, free_number, join, number_of
-from jitgym.tables import Knob
 
 Quantity = Callable[[Ints, Ints], Ints]
 """Called with the numbers of one supplier ``(n_lines, n)`` and its item's position ``(n_lines,)``."""
@@ -165,8 +165,7 @@ def _item_of(line: Line, knob: Knob) -> str:
 
 def _is_echelon(line: Line) -> bool:
     """Whether orders look at the echelon position: a knob says so, or nothing else limits what is in the line."""
-    limits = line.of_kind("kanban", "loop", "basestock", "release")
-    return bool(line.of_kind("echelon")) or (not limits and not line.of_kind("target"))
+    return bool(line.of_kind("echelon")) or not (line.is_limited or line.of_kind("target"))
 
 
 def _looks_at(line: Line) -> Information:

@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
+from jitgym.knobs import Knob
 from jitgym.observation import Readings
 from jitgym.settings import Information, Ints, Line, Number, Setting, System, constant, free_number, number_of
-from jitgym.tables import Knob
 
 SMOOTH_UNIT: Final = 256
 """Smoothed demand counts in 1/256 units a slot."""
@@ -149,7 +149,7 @@ def push(line: Line) -> Setting | None:
     Source: Hopp & Spearman, Factory Physics, ch. 10. A line whose releases can be limited is flooded without a limit,
     and is no fair opponent there: it has `mrp` instead.
     """
-    return None if line.of_kind("kanban", "loop", "basestock", "release") else Setting()
+    return None if line.is_limited else Setting()
 
 
 def _constant_or_none(numbers: list[Number], information: Information = "local") -> Setting | None:

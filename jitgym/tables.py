@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.fields import KNOBS, LEDGER, OFF, PARAMETERS, STATE, Axis, Feature, Layout, Places
+from jitgym.knobs import Knob, knobs_of
 from jitgym.laws import (
     CERTAIN,
     DEMAND_LEVELS,
@@ -28,7 +29,7 @@ from jitgym.laws import (
     stationary,
     threshold,
 )
-from jitgym.parts import Control, Demand, Duration, Noise, Vary
+from jitgym.parts import Demand, Duration, Noise, Vary
 from jitgym.scenario import Scenario
 
 Ints = npt.NDArray[np.int32]
@@ -45,29 +46,6 @@ TIMES: Final = 4096
 COUNTS: Final = 0
 TRACE: Final = 1
 SATURATED: Final = 2
-
-
-@dataclass(frozen=True)
-class Knob:
-    """One control of one place: ``low..high``, and ``OFF`` where ``off`` is true.
-
-    ``place`` counts stages or suppliers, ``product`` is the product's number for knobs of stages and products.
-    """
-
-    name: str
-    kind: str
-    place: int
-    product: int
-    end: int
-    low: int
-    high: int
-    default: int
-    off: bool
-
-    @property
-    def choices(self) -> int:
-        """Number of settings, "off" included."""
-        return self.high - self.low + 1 + self.off
 
 
 @dataclass(frozen=True)
@@ -196,7 +174,7 @@ def build_tables(scenario: Scenario) -> Tables:
     features = _features(scenario)
     places = _places(scenario, features)
     parameter, state = Layout(PARAMETERS, places), Layout(STATE, places)
-    knobs = _knobs(scenario)
+    knobs = knobs_of(scenario)
     durations = _durations(scenario)
     laws = [_ints([]) for _ in range(parameter.size)]
     for name, group in durations.items():
@@ -440,42 +418,6 @@ def _period(scenario: Scenario) -> int:
 
 
 # -- knobs --
-
-
-def _knobs(scenario: Scenario) -> tuple[Knob, ...]:
-    """Return the knobs of the agent, in the order of the scenario's control section."""
-    kinds = {kind.name: kind for kind in KNOBS}
-    return tuple(
-        _knob(scenario, control, place, product)
-        for control in scenario.control
-        for place in control.at or scenario.places_of(control.knob)
-        for product in (
-            control.product or scenario.product_names or ("",) if kinds[control.knob].axis == "stage_product" else ("",)
-        )
-    )
-
-
-def _knob(scenario: Scenario, control: Control, place: str, product: str) -> Knob:
-    kind = next(kind for kind in KNOBS if kind.name == control.knob)
-    stages = scenario.stage_names
-    names = scenario.supplier_names if kind.axis == "supplier" else stages
-    end = stages.index(control.end) if control.end else len(stages) - 1
-    where = f"{place}>{stages[end]}" if control.knob == "loop" and scenario.loops_from(place) > 1 else place
-    # the top of pm_level means never, which is the same as a limit that is off
-    never = control.knob == "pm_level"
-    high = control.high - never
-    default = OFF if control.default == "off" or (never and control.default == control.high) else control.default
-    return Knob(
-        name=f"{control.knob}[{where},{product}]" if product else f"{control.knob}[{where}]",
-        kind=control.knob,
-        place=names.index(place),
-        product=scenario.product_names.index(product) if product else 0,
-        end=end,
-        low=control.low,
-        high=high,
-        default=default,
-        off=control.off or never,
-    )
 
 
 def _knob_columns(scenario: Scenario, knobs: tuple[Knob, ...]) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from typing import Final
 
 import numpy as np
 
+from jitgym.knobs import Knob
 from jitgym.parts import Duration, Stage, Supplier
 from jitgym.scenario import Scenario
-from jitgym.tables import Knob, Tables, build_tables
+from jitgym.tables import Tables, build_tables
 
 SAFETY: Final = 0.5
 """Safety factor of the card formula (Monden, Toyota Production System: K = D L (1 + a))."""

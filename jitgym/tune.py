@@ -9,12 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from jitgym.evaluate import Interval, interval
 from jitgym.rules import Rule, RuleFamily
 from jitgym.scenario import Scenario
 from jitgym.scorecard import Floats
 from jitgym.search import Budget, Progress, bounds, search
 from jitgym.selection import kim_nelson
+from jitgym.stats import Interval, interval
 from jitgym.trials import Numbers, Trials, Tried
 
 SELECTION: Final = 1

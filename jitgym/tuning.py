@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from jitgym.errors import InputError
-from jitgym.evaluate import Interval
 from jitgym.jobs import Executor, Failure, Job, Report, Store, do
 from jitgym.rules import RuleFamily, rule_family
 from jitgym.scenario import Scenario
 from jitgym.search import Budget
+from jitgym.stats import Interval
 from jitgym.trials import Tried
 from jitgym.tune import Choice, Tuned, tune
 

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 
 from jitgym.fields import OFF
+from jitgym.knobs import Knob
 from jitgym.observation import Readings, growth_of_wear, reading_is_not_age
 from jitgym.settings import Ints, Line, Number, Setting, System, constant, free_number, join
-from jitgym.tables import Knob
 
 
 def age(line: Line) -> Setting | None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from strategy_parts import Drawn, Has, chances, demands, durations, ends, features, some, stages, supplies
 
 from jitgym.fields import KNOBS, OFF, PARAMETERS
+from jitgym.knobs import Knob
 from jitgym.scenario import Scenario, load_scenario
-from jitgym.tables import Knob
 
 seeds = st.integers(0, 2**32)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from agent_lines import LINE
 from stable_baselines3 import PPO
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
@@ -23,18 +24,6 @@ from jitgym.vector_env import PullLineVectorEnv
 
 pytestmark = pytest.mark.agents
 
-LINE = {
-    "name": "short",
-    "slots_per_step": 4,
-    "horizon": 6,
-    "stages": [{"name": "cut", "failure": {"law": {"geometric": 0.1}, "repair": 3}}, {"name": "pack"}],
-    "demand": {"law": {"bernoulli": 0.6}},
-    "control": [
-        {"knob": "kanban", "low": 1, "high": 6, "default": 3},
-        {"knob": "basestock", "low": 0, "high": 40, "default": "off", "off": True},
-    ],
-    "prices": {"wip": 1, "finished_goods": 2, "backlog": 10},
-}
 SCENARIO = load_scenario(LINE)
 START = np.array([3, 1, 20, OFF], dtype=np.int32)
 NETWORK = {"net_arch": [8], "activation_fn": "tanh"}

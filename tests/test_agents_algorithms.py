@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from agent_lines import LINE
 
 from jitgym import OFF, InputError, load_scenario
 from jitgym.actions import ActionCodec
-from jitgym.agents import measure
 from jitgym.agents.algorithms import ALGORITHMS, SpreadDQN
 from jitgym.agents.checkpoint import CHECKPOINT, read_checkpoint
 from jitgym.agents.policy import load_agent, save_agent
@@ -31,18 +29,6 @@ from jitgym.simulator import Simulator
 
 pytestmark = pytest.mark.agents
 
-LINE: dict[str, Any] = {
-    "name": "short",
-    "slots_per_step": 4,
-    "horizon": 6,
-    "stages": [{"name": "cut", "failure": {"law": {"geometric": 0.1}, "repair": 3}}, {"name": "pack"}],
-    "demand": {"law": {"bernoulli": 0.6}},
-    "control": [
-        {"knob": "kanban", "low": 1, "high": 6, "default": 3},
-        {"knob": "basestock", "low": 0, "high": 40, "default": "off", "off": True},
-    ],
-    "prices": {"wip": 1, "finished_goods": 2, "backlog": 10},
-}
 SCENARIO = load_scenario(LINE)
 START = np.array([3, 1, 20, OFF], dtype=np.int32)
 KNOBS = Simulator(SCENARIO).knobs
@@ -269,16 +255,3 @@ def test_missing_settings_and_unknown_algorithms_are_refused(tmp_path: Path) -> 
         Training(SCENARIO, 10, algorithm="pppo")
     with pytest.raises(InputError, match="a rate must be a number or lin_ and a number, got 'exp_1'"):
         scheduled("exp_1")
-
-
-def test_the_measuring_command_trains_a_changed_line(monkeypatch: Any, capsys: Any) -> None:
-    """One line of figures for each training seed; the changed line and its rule are what is measured."""
-    words = "lost_sales --start 16,0 --steps 256 --seeds 1 --evaluation 4 --set n_envs=8 n_steps=8 batch_size=64"
-    monkeypatch.setattr("sys.argv", ["measure", *words.split(), "--change", "horizon=20", "prices.lost=0"])
-    monkeypatch.setattr("sys.argv", [*sys.argv, "--mix", "demand.law.poisson=4", "--elsewhere", "demand.law.poisson=6"])
-    measure.main()
-    here, there = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"ppo lost_sales seed 0: \d+\.\d\d % \(.* a slot\), 256 steps, .*", here)
-    assert there.startswith("ppo lost_sales with demand.law.poisson=6 seed 0: ")
-    changed = measure.varied(load_scenario("lost_sales"), ["suppliers.0.lead_time=3"])
-    assert changed.suppliers[0].lead_time == 3

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from agent_lines import CARDS_ONLY
 
 from jitgym import InputError, load_scenario
 from jitgym.agents.card import MAX_CARD_BYTES
@@ -25,15 +26,7 @@ from jitgym.simulator import Simulator
 
 pytestmark = pytest.mark.agents
 
-LINE: dict[str, Any] = {
-    "name": "short",
-    "slots_per_step": 4,
-    "horizon": 6,
-    "stages": [{"name": "cut", "failure": {"law": {"geometric": 0.1}, "repair": 3}}, {"name": "pack"}],
-    "demand": {"law": {"bernoulli": 0.6}},
-    "control": [{"knob": "kanban", "low": 1, "high": 6, "default": 3}],
-    "prices": {"wip": 1, "finished_goods": 2, "backlog": 10},
-}
+LINE: dict[str, Any] = CARDS_ONLY
 SCENARIO = load_scenario(LINE)
 START = np.array([3, 2], dtype=np.int32)
 NETWORK = {"net_arch": [8], "activation_fn": "tanh"}

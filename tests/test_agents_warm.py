@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from agent_lines import CARDS_ONLY
 
 from jitgym import OFF, InputError, load_scenario
 from jitgym.actions import ActionCodec
@@ -31,15 +32,7 @@ from jitgym.simulator import Simulator
 
 pytestmark = pytest.mark.agents
 
-LINE: dict[str, Any] = {
-    "name": "short",
-    "slots_per_step": 4,
-    "horizon": 40,
-    "stages": [{"name": "cut", "failure": {"law": {"geometric": 0.1}, "repair": 3}}, {"name": "pack"}],
-    "demand": {"law": {"bernoulli": 0.6}},
-    "control": [{"knob": "kanban", "low": 1, "high": 6, "default": 3}],
-    "prices": {"wip": 1, "finished_goods": 2, "backlog": 10},
-}
+LINE: dict[str, Any] = {**CARDS_ONLY, "horizon": 40}
 SCENARIO = load_scenario(LINE)
 START = np.array([3, 2], dtype=np.int32)
 NETWORK = {"policy_kwargs": {"net_arch": [16], "activation_fn": "tanh"}}

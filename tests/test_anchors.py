@@ -143,7 +143,10 @@ def test_lost_sales_are_as_published(lead, price):
     one = known(f"lost_sales_{lead}_{price}")
     cost, (level,) = one.best("base stock")
     assert round(one.solved.optimum.cost, 2) == one.published["optimum"]
-    assert cost == pytest.approx(one.published["base stock"], abs=0.00501)  # L = 3, p = 4 costs 4.974996
+    if (lead, price) == (3, 4):  # printed as 4.98: on the edge of rounding
+        assert cost == pytest.approx(4.975, abs=1e-5)
+    else:
+        assert round(cost, 2) == one.published["base stock"]
     assert one.rules["base stock"].ranges[0][0] < level < one.rules["base stock"].ranges[0][-1]
     assert one.solved.optimum.orders.max() <= one.solved.most[1]
 

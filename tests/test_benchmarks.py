@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -28,6 +29,7 @@ from simpy_env import SimpyLineEnv  # noqa: E402
 from simpy_line import Geometric, SimpyLine  # noqa: E402
 
 from jitgym.benchmark import interleaved, median_ratio, medians, spell  # noqa: E402
+from jitgym.scenario import load_scenario  # noqa: E402
 from jitgym.simulator import Simulator  # noqa: E402
 
 SLOTS = 4000
@@ -185,3 +187,20 @@ def test_structure_script_runs():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 0, done.stderr
     assert "from nothing, seed 0:" in done.stdout
+
+
+@pytest.mark.agents
+def test_the_script_of_algorithms_trains_a_changed_line(monkeypatch, capsys):
+    """One line of figures for each training seed; the changed line and its rule are what is measured."""
+    pytest.importorskip("stable_baselines3")
+    import algorithms
+
+    words = "lost_sales --start 16,0 --steps 256 --seeds 1 --evaluation 4 --set n_envs=8 n_steps=8 batch_size=64"
+    monkeypatch.setattr("sys.argv", ["algorithms", *words.split(), "--change", "horizon=20", "prices.lost=0"])
+    monkeypatch.setattr("sys.argv", [*sys.argv, "--mix", "demand.law.poisson=4", "--elsewhere", "demand.law.poisson=6"])
+    algorithms.main()
+    here, there = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"ppo lost_sales seed 0: \d+\.\d\d % \(.* a slot\), 256 steps, .*", here)
+    assert there.startswith("ppo lost_sales with demand.law.poisson=6 seed 0: ")
+    changed = algorithms.varied(load_scenario("lost_sales"), ["suppliers.0.lead_time=3"])
+    assert changed.suppliers[0].lead_time == 3

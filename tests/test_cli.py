@@ -18,13 +18,13 @@ from typer.testing import CliRunner
 
 import jitgym
 from jitgym import benchmark, cli, compare, report, results
-from jitgym.evaluate import Interval
 from jitgym.files import scenario_files
 from jitgym.scenario import load_scenario
 from jitgym.scorecard import KPIS
 from jitgym.search import Budget
 from jitgym.seeds import seed_bank
 from jitgym.simulator import kernel
+from jitgym.stats import Interval
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNELS = benchmark.kernels()

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from jitgym.errors import InputError
-from jitgym.evaluate import evaluate, interval, run_policy, warm_up
+from jitgym.evaluate import evaluate, run_policy, warm_up
 from jitgym.observation import Observer
 from jitgym.rules import rule_family
 from jitgym.scenario import load_scenario
 from jitgym.scorecard import Scorecard
 from jitgym.seeds import BANKS, seed_bank
 from jitgym.simulator import Simulator
-from jitgym.stats import bca, holm, mser5, paired_p_value
+from jitgym.stats import bca, holm, interval, mser5, paired_p_value
 
 
 def four_stage(horizon=30):

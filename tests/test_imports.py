@@ -22,6 +22,7 @@ ROOMS = [
     {"parts"},
     {"laws"},
     {"scenario"},
+    {"knobs"},
     {"tables"},
     {"oracle", "_core"},
     {"simulator"},

@@ -11,7 +11,7 @@ import pytest
 
 from jitgym.actions import ActionCodec
 from jitgym.errors import InputError
-from jitgym.evaluate import Watcher, decision_latency, interval, run_policy
+from jitgym.evaluate import Watcher, decision_latency, run_policy
 from jitgym.fields import OFF
 from jitgym.files import scenario_files
 from jitgym.observation import Observer
@@ -21,6 +21,7 @@ from jitgym.scenario import load_scenario
 from jitgym.scorecard import Scorecard
 from jitgym.seeds import seed_bank
 from jitgym.simulator import Simulator
+from jitgym.stats import interval
 from jitgym.tables import build_tables
 
 QUICK = {"horizon": 8, "rollouts": 96}

@@ -1,4 +1,4 @@
-"""What an algorithm and its settings are worth: ``python -m jitgym.agents.measure lost_sales --start 16,0``.
+"""What an algorithm and its settings are worth: ``python benchmarks/algorithms.py lost_sales --start 16,0``.
 
 Trains an agent for each training seed and prints its cost on seeds of the evaluation, as a share of the cost of the
 rule with constant knobs that it started from (or is held against, with ``--plain``).
