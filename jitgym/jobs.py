@@ -93,6 +93,7 @@ class Processes:
                     error = future.exception()
                     yield job, Failure(f"{type(error).__name__}: {error}") if error else future.result()
         except BaseException:
+            # what runs is not waited for; before Python 3.14 there is no other way to end it
             for process in list((pool._processes or {}).values()):
                 process.terminate()
             raise

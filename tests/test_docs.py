@@ -53,6 +53,21 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert link.startswith("https://") or (page.parent / link).exists(), link
 
 
+def test_the_page_of_anchors_says_what_the_files_say() -> None:
+    """Which are held to what the solver finds, in their own test; the gap is that of the optimum to the best rule."""
+    rows = dict(
+        re.findall(r"^\| `(\w+)`[^|]*\|(.+)\|$", (ROOT / "docs" / "anchors.md").read_text("utf-8"), re.MULTILINE)
+    )
+    files = sorted((ROOT / "configs").glob("exact_*.yaml"))
+    assert set(rows) == {path.stem for path in files}
+    for path in files:
+        head = re.search(r"^# Exact: (.+)$", path.read_text("utf-8"), re.MULTILINE)
+        assert head is not None
+        optimum, *rules = map(float, re.findall(r"\d+\.\d{4}", head[1]))
+        assert set(map(float, re.findall(r"\d+\.\d{4}", rows[path.stem]))) == {optimum, *rules}
+        assert f"{100 * (min(rules) / optimum - 1):.1f} %" in rows[path.stem]
+
+
 @pytest.mark.slow
 def test_the_fitted_scenario_is_what_the_data_give() -> None:
     pytest.importorskip("surpyval")
