@@ -2,8 +2,9 @@
 
 1. *Explore.* The textbook's numbers, those of simpler rules tuned before, and random ones round them; then what the
    tree-structured Parzen estimator of optuna asks for (Bergstra et al. 2011), in batches, by ask and tell.
-2. *Climb.* From the best: steps of one number, of all, and of random pairs, up or down; the best by successive halving
-   (Karnin, Koren & Somekh 2013) is moved to if it gains; steps shrink to 1.
+2. *Climb.* From the best of each: steps of one number, of all, of random pairs, up or down, and all that gain at once; the
+   best by successive halving (Karnin, Koren & Somekh 2013) is moved to if it gains; steps shrink to 1.
+3. *Kick.* Some numbers of the best are moved at random, and the climb is done again, while the budget lasts.
 
 All vectors meet the same seeds. What is best here is optimistic: the last word is :mod:`jitgym.selection`'s.
 """
@@ -18,10 +19,18 @@ import numpy as np
 
 from jitgym.errors import InputError
 from jitgym.rules import RuleFamily
+from jitgym.scorecard import Floats
+from jitgym.settings import LIMITS
 from jitgym.trials import Numbers, Trials
 
 STRIDES: Final = (0.3, 0.15, 0.07, 0.0)
 """Steps of a climb as shares of each number; 0 stands for steps of 1."""
+CLIMBS: Final = 3
+"""Climbs from different starts."""
+KICK_STRIDE: Final = 2
+"""Which stride a climb from a kicked vector begins with."""
+PATIENCE: Final = 8
+"""Kicks in a row without a gain after which a search ends."""
 Progress = Callable[[str], None]
 
 
@@ -45,9 +54,9 @@ class Budget:
     trials: int = 96
     first: int = 16
     ask: int = 16
-    last: int = 512
+    last: int = 1024
     rounds: int = 40
-    episodes: int = 60_000
+    episodes: int = 80_000
     finalists: int = 8
     indifference: float = 0.005
     most: int = 2048
@@ -55,7 +64,7 @@ class Budget:
 
 
 def search(trials: Trials, budget: Budget, starts: Sequence[Numbers], progress: Progress) -> Numbers:
-    """Return the best vector found, ``(n_numbers,)``: the best of the climbs from different starts.
+    """Return the best vector found, ``(n_numbers,)``.
 
     Args:
         trials: where vectors are tried.
@@ -64,56 +73,94 @@ def search(trials: Trials, budget: Budget, starts: Sequence[Numbers], progress: 
         progress: called after every batch with how it goes.
     """
     tops: list[Numbers] = []
-    for start in explore(trials, budget, starts, progress):
+    for start in explore(trials, budget, starts, progress)[:CLIMBS]:
         if not tops or trials.episodes < budget.episodes:
             tops.append(climb(trials, budget, start, progress))
-    return halve(trials, np.unique(np.stack(tops), axis=0), budget.last, budget.last)
+    best = halve(trials, np.unique(np.stack(tops), axis=0), budget.last, budget.last)
+    rng, failed = np.random.default_rng([trials.seed, 2]), 0
+    while trials.episodes < budget.episodes and failed < PATIENCE:
+        kicked = climb(trials, budget, kick(trials.family, best, rng), progress, stride=KICK_STRIDE)
+        better = improve(trials, budget, best, np.stack([best, kicked]))
+        failed = failed + 1 if (better == best).all() else 0
+        best = better
+    return best
 
 
 def explore(trials: Trials, budget: Budget, starts: Sequence[Numbers], progress: Progress) -> list[Numbers]:
-    """Return where to climb from, cheapest first: the best vector of its own, and the best that simpler rules gave.
+    """Return where to climb from, cheapest first: the best near every start, and the best of what optuna asks for.
 
-    The hill that a simpler rule stands on need not be the highest.
+    The hill that one of them stands on need not be the highest.
     """
-    family = trials.family
-    rng = np.random.default_rng(trials.seed)
-    given = np.vstack([*(start[None] for start in starts), around(family, starts[0], budget.trials // 2, rng)])
-    _, order = np.unique(given, axis=0, return_index=True)
-    given = given[np.sort(order)][: max(budget.trials, len(starts))]
+    family, rng = trials.family, np.random.default_rng(trials.seed)
+    centres = np.unique(np.stack([*starts, *loosened(family, starts[0])]), axis=0)
+    near = max(1, budget.trials // (2 * len(centres)))
+    pools = [np.unique(np.vstack([c[None], around(family, c, near - 1, rng)]), axis=0) for c in centres]
+    given = np.unique(np.vstack(pools), axis=0)
     study = _Study(family, trials.seed)
     study.tell(given, trials.costs(given, budget.first).mean(axis=1))
-    asked = len(given)
-    while asked < budget.trials:
-        vectors = study.ask(min(budget.ask, budget.trials - asked))
+    asked: list[Numbers] = []
+    while len(given) + len(asked) < budget.trials:
+        vectors = study.ask(min(budget.ask, budget.trials - len(given) - len(asked)))
         study.tell(vectors, trials.costs(vectors, budget.first).mean(axis=1))
-        asked += len(vectors)
-        progress(f"explored {asked} of {budget.trials}, best {study.best:.4g}")
-    inherited = {tuple(start.tolist()) for start in starts[1:]}
-    ranked = sorted(trials.tried, key=lambda v: trials.tried[v].cost)
-    own, others = ([v for v in ranked if (v in inherited) == other] for other in (False, True))
-    found = [
-        halve(trials, np.array(pool[: budget.ask]), 2 * budget.first, budget.last) for pool in (own, others) if pool
-    ]
-    return sorted(found, key=lambda v: trials.tried[tuple(v.tolist())].cost)
+        asked += list(vectors)
+        progress(f"explored {len(given) + len(asked)} of {budget.trials}, best {study.best:.4g}")
+    pools += [np.unique(np.stack(asked), axis=0)] if asked else []
+    found = [halve(trials, _cheapest(trials, pool, budget.ask), 2 * budget.first, budget.last) for pool in pools]
+    distinct = {tuple(vector.tolist()): vector for vector in found}
+    return [distinct[v] for v in sorted(distinct, key=lambda v: trials.tried[v].cost)]
 
 
-def climb(trials: Trials, budget: Budget, start: Numbers, progress: Progress) -> Numbers:
-    """Return the vector where moves no longer gain, or the budget is spent, ``(n_numbers,)``."""
-    best, stride = start, 0
+def _cheapest(trials: Trials, vectors: Numbers, n: int) -> Numbers:
+    """Return the ``n`` that cost least in what has been seen of them."""
+    costs = [trials.tried[tuple(vector)].cost for vector in vectors.tolist()]
+    cheapest: Numbers = vectors[np.argsort(costs, kind="stable")[:n]]
+    return cheapest
+
+
+def climb(trials: Trials, budget: Budget, start: Numbers, progress: Progress, stride: int = 0) -> Numbers:
+    """Return the vector where moves no longer gain, or the budget is spent, ``(n_numbers,)``.
+
+    Args:
+        trials: where vectors are tried.
+        budget: how many.
+        start: where to begin.
+        progress: called after every move with how it goes.
+        stride: which of ``STRIDES`` to begin with.
+    """
+    best = start
     rng = np.random.default_rng([trials.seed, 1])
     for round_ in range(budget.rounds):
         if trials.episodes >= budget.episodes:
             break
         better = improve(trials, budget, best, neighbours(trials.family, best, STRIDES[stride], rng))
-        progress(
-            f"move {round_ + 1}, stride {STRIDES[stride] or 1}, best {trials.tried[tuple(better.tolist())].cost:.4g}"
-        )
+        cost = trials.tried[tuple(better.tolist())].cost
+        progress(f"move {round_ + 1}, stride {STRIDES[stride] or 1}, best {cost:.4g}")
         if (better == best).all():
             stride += 1
             if stride == len(STRIDES):
                 break
         best = better
     return best
+
+
+def loosened(family: RuleFamily, centre: Numbers) -> list[Numbers]:
+    """Return a vector with all numbers of one kind at their highest, for each kind that limits a release.
+
+    A rule of several kinds of limits has a hill for each of them alone.
+    """
+    kinds = [number.name.partition("[")[0] for number in family.numbers]
+    own = [kind for kind in dict.fromkeys(kinds) if kind in LIMITS]
+    high = bounds(family)[1]
+    return [np.where([k == kind for k in kinds], high, centre) for kind in own] if len(own) > 1 else []
+
+
+def kick(family: RuleFamily, centre: Numbers, rng: np.random.Generator) -> Numbers:
+    """Return a vector with some numbers, at random, moved by up to a third."""
+    low, high = bounds(family)
+    steps = np.rint(centre * rng.uniform(-1 / 3, 1 / 3, len(centre))).astype(np.int64)
+    steps += np.where(steps == 0, rng.choice([-1, 1], len(centre)), 0)
+    moved: Numbers = np.clip(np.where(rng.random(len(centre)) < 0.5, centre + steps, centre), low, high)
+    return moved
 
 
 def halve(trials: Trials, vectors: Numbers, first: int, last: int) -> Numbers:
@@ -131,13 +178,32 @@ def halve(trials: Trials, vectors: Numbers, first: int, last: int) -> Numbers:
 def improve(trials: Trials, budget: Budget, centre: Numbers, vectors: Numbers) -> Numbers:
     """Return the best of some vectors if it beats the centre on all seeds of the last halving, else the centre.
 
-    Halving may drop the centre on few seeds; the last word makes every move a gain, so that a climb ends.
+    All moves of one number that gain on the first seeds are tried together as well (Hooke & Jeeves, "Direct search
+    solution of numerical and statistical problems", J. ACM 8(2), 1961). Halving may drop the centre on few seeds; the
+    last word makes every move a gain, so that a climb ends.
     """
-    challenger = halve(trials, vectors, budget.first, budget.last)
+    costs = trials.costs(vectors, budget.first).mean(axis=1)
+    own = trials.costs(centre[None], budget.first).mean()
+    moves = vectors - centre
+    single = (moves != 0).sum(axis=1) == 1
+    gains = np.flatnonzero(single & (costs < own))
+    keep = vectors[np.argsort(costs, kind="stable")[: max(1, len(vectors) // 2)]]
+    if len(gains) > 1:
+        keep = np.vstack([keep, _together(trials.family, centre, moves[gains], costs[gains])])
+    challenger = halve(trials, np.unique(keep, axis=0), 2 * budget.first, budget.last)
     if (challenger == centre).all():
         return centre
     means = trials.costs(np.stack([centre, challenger]), budget.last).mean(axis=1)
     return challenger if means[1] < means[0] else centre
+
+
+def _together(family: RuleFamily, centre: Numbers, moves: Numbers, costs: Floats) -> Numbers:
+    """Return the vectors with the two, three, ... moves that gain most made at once, one move for each number."""
+    best: dict[int, Numbers] = {}
+    for i in np.argsort(costs, kind="stable"):
+        best.setdefault(int(np.flatnonzero(moves[i])[0]), moves[i])
+    together: Numbers = np.clip(centre + np.cumsum(list(best.values()), axis=0)[1:], *bounds(family))
+    return together
 
 
 def bounds(family: RuleFamily) -> tuple[Numbers, Numbers]:

@@ -44,7 +44,7 @@ def simpler_than(name: str, names: Sequence[str]) -> list[str]:
     found = [whole] if upkeep else []
     found += [f"{whole}+age"] if upkeep == "opportunistic" else []
     found += [system] if slash and not upkeep else []
-    found += list(MADE_OF.get(name, ()))
+    found += [f"{part}+{upkeep}" if upkeep else part for part in MADE_OF.get(whole, ())]
     return [one for one in found if one in names and one != name]
 
 

@@ -12,7 +12,7 @@ from jitgym.evaluate import run_policy
 from jitgym.rules import rule_family
 from jitgym.scenario import load_scenario
 from jitgym.scorecard import Scorecard
-from jitgym.search import Budget, around, climb, explore, halve, improve, neighbours
+from jitgym.search import Budget, around, climb, explore, halve, improve, kick, loosened, neighbours
 from jitgym.seeds import BANKS, seed_bank
 from jitgym.trials import Trials
 from jitgym.tune import tune
@@ -220,7 +220,8 @@ def test_exploration_asks_optuna_within_the_ranges():
     family = rule_family(scenario, "kanban")
     trials = Trials(scenario, family)
     starts = explore(trials, Budget(trials=24, first=2, ask=4, last=4), [family.start], silent)
-    assert len(starts) == 1
+    assert 1 <= len(starts) <= 2  # near the textbook's, and of what optuna asked for
+    assert trials.tried[tuple(starts[0].tolist())].cost <= trials.tried[tuple(starts[-1].tolist())].cost
     low, high = (np.array([getattr(number, end) for number in family.numbers]) for end in ("low", "high"))
     vectors = np.array(list(trials.tried))
     assert len(vectors) > 16
@@ -241,6 +242,41 @@ def test_searched_vectors_are_inside_their_ranges(name, rule):
         assert ((vectors >= low) & (vectors <= high)).all()
     assert len(np.unique(near, axis=0)) == len(near)
     assert (near[0] == family.start).all()
+
+
+def test_each_kind_of_limit_is_loosened_in_turn():
+    family = rule_family(load_scenario("four_stage"), "extended")
+    names = [number.name.partition("[")[0] for number in family.numbers]
+    high = np.array([number.high for number in family.numbers])
+    found = loosened(family, family.start)
+    assert len(found) == 2
+    for kind, vector in zip(("kanban", "basestock"), found, strict=True):
+        loose = np.array([name == kind for name in names])
+        assert (vector[loose] == high[loose]).all()
+        assert (vector[~loose] == family.start[~loose]).all()
+    assert loosened(rule_family(load_scenario("four_stage"), "kanban"), family.start[:5]) == []
+
+
+def test_a_kick_moves_some_numbers_by_up_to_a_third_within_their_ranges():
+    family = rule_family(load_scenario("bearing_line"), "extended+age")
+    centre = np.array([number.high for number in family.numbers])
+    kicked = np.array([kick(family, centre, np.random.default_rng(i)) for i in range(200)])
+    assert (kicked <= centre).all()
+    assert (kicked >= np.floor(centre * 2 / 3)).all()
+    share = (kicked != centre).mean()
+    assert 0.15 < share < 0.35  # half of them, up as often as down, and up is cut off
+
+
+def test_moves_that_gain_are_tried_together():
+    """From far off in every number, one move takes several of them nearer."""
+    scenario = shortened("bearing_line", 30)
+    family = rule_family(scenario, "kanban")
+    trials, far = Trials(scenario, family), np.array([number.high for number in family.numbers])
+    near = neighbours(family, far, 0.3, np.random.default_rng(0))
+    better = improve(trials, Budget(first=8, last=64), far, near)
+    assert (better != far).sum() > 2
+    costs = trials.costs(np.stack([far, better]), 64).mean(axis=1)
+    assert costs[1] < costs[0]
 
 
 def test_nothing_to_set_is_no_search():
