@@ -2,8 +2,8 @@
 
 1. *Explore.* The textbook's numbers, those of simpler rules tuned before, and random ones round them; then what the
    tree-structured Parzen estimator of optuna asks for (Bergstra et al. 2011), in batches, by ask and tell.
-2. *Climb.* From the best of each: steps of one number, of all, of random pairs, up or down, and all that gain at once; the
-   best by successive halving (Karnin, Koren & Somekh 2013) is moved to if it gains; steps shrink to 1.
+2. *Climb.* From the best of each: steps of one number, of all, of random pairs, up or down, and all that gain at once;
+   the best by successive halving (Karnin, Koren & Somekh 2013) is moved to if it gains; steps shrink to 1.
 3. *Kick.* Some numbers of the best are moved at random, and the climb is done again, while the budget lasts.
 
 All vectors meet the same seeds. What is best here is optimistic: the last word is :mod:`jitgym.selection`'s.
