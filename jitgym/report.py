@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -74,7 +74,9 @@ def plain_table(*headings: str, text: tuple[str, ...] = ()) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
         left = heading in text or heading == headings[0]
-        table.add_column(heading, justify="left" if left else "right", no_wrap=heading not in text)
+        width = None if left else max(map(len, heading.split("\n")))  # numbers are not cut off, names are folded
+        justify: JustifyMethod = "left" if left else "right"
+        table.add_column(heading, justify=justify, no_wrap=not left, min_width=width, overflow="fold")
     return table
 
 
