@@ -31,6 +31,7 @@ def train_one(task: TrainingTask, report: Report) -> dict[str, Any]:
         start=rule,
         seed=task.seed,
         device=task.device,
+        settings=task.settings,
         algorithm=task.algorithm,
         origin=task.rule,
     )
@@ -52,7 +53,7 @@ def validation_cost(scenario: Scenario, agent: TrainedPolicy) -> float:
     """Return the mean cost a slot of an agent on the seeds of validation."""
     instance, episodes = VALIDATION
     ledger = run_policy(scenario, agent, seed_bank(instance, episodes, "tuning"))
-    return float((Scorecard(scenario).cost(ledger) / ledger["slots"]).mean())
+    return float(Scorecard(scenario).cost_a_slot(ledger).mean())
 
 
 def load_anywhere(folder: Path, scenario: Scenario) -> TrainedPolicy:

@@ -276,7 +276,7 @@ def suite(
     """
     described = read_suite(suite)
     if quick:
-        small = {"steps": 20_000, "seeds": 2, "replications": 100}
+        small = {"steps": 20_000, "seeds": 2, "replications": 100, "rollout": min(20, described.plan.rollout)}
         described = replace(described, plan=described.plan.model_copy(update=small))
     require("matplotlib", "plot")
     learning = learning_on(device) if agents else None
@@ -309,10 +309,11 @@ def learning_on(device: str) -> Learning:
         raise InputError(f"device must be cpu or cuda, got {device!r}")
     require("stable_baselines3", "agents")
     from jitgym.agents.policy import require_device
+    from jitgym.agents.settings import read_settings
     from jitgym.agents.trainer import load_anywhere, train_one
 
     require_device(device)
-    return Learning(train_one, load_anywhere, device)
+    return Learning(train_one, load_anywhere, device, read_settings)
 
 
 @app.command("tune")

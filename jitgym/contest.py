@@ -6,6 +6,8 @@ that a contest that was cut off goes on where it was. A line that is broken is t
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +33,8 @@ from jitgym.tuning import tune_all
 Floats = npt.NDArray[np.float64]
 Loader = Callable[[Path, Scenario], Policy]
 """Reads a stored agent for a line that need not be the one it was trained on. A function of a module."""
+Settings = Callable[[str, str], dict[str, Any]]
+"""Returns the hyper-parameters of an algorithm for the line of a name: what JSON can hold."""
 Evaluation = Mapping[str, Any]
 """Of a policy on a line: ``costs`` a slot by seed, mean ``kpis``, ``decision_seconds``."""
 
@@ -75,15 +79,20 @@ class TrainingTask:
     folder: Path
     work: Path
     device: str
+    settings: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Learning:
-    """How a contest gets at agents: what trains one, and what reads a stored one. Both are functions of a module."""
+    """How a contest gets at agents: what trains one, what reads a stored one (both functions of a module), and how.
+
+    An agent that was trained under other settings is not taken for one that was trained under these.
+    """
 
     train: Work
     load: Loader
     device: str = "cpu"
+    settings: Settings = lambda algorithm, line: {}
 
 
 @dataclass(frozen=True)
@@ -192,6 +201,9 @@ class Contest:
         for name, rules in tuned.items():
             start = min(rules.values(), key=lambda one: one.cost.mean)
             for algorithm in plan.algorithms:
+                settings = self.learning.settings(algorithm, name)
+                spelled = json.dumps(settings, sort_keys=True)
+                digest = hashlib.sha256(spelled.encode()).hexdigest()[:8]
                 for i in range(plan.seeds):
                     agent = f"{algorithm}-{i}"
                     task = TrainingTask(
@@ -202,11 +214,12 @@ class Contest:
                         rule=start.family.name,
                         numbers=start.numbers,
                         folder=self._folder(name, agent),
-                        work=self.out / "work" / name / agent,
+                        work=self.out / "work" / name / f"{agent}-{digest}",
                         device=self.learning.device,
+                        settings=settings,
                     )
                     what = (f"train {algorithm}", f"seed {task.seed}", f"{task.steps} steps", task.rule)
-                    key = (task.scenario.hash, *what, repr(task.numbers))
+                    key = (task.scenario.hash, *what, repr(task.numbers), spelled)
                     jobs[name, agent] = Job(key, self.learning.train, task, f"{name}: train {agent}")
         return self._done(jobs, found)
 
@@ -256,7 +269,8 @@ class Contest:
 
     def _evaluation(self, scenario: Scenario, where: str, policy: str, spec: PolicySpec) -> Job:
         """Return the job of running a policy on the evaluation seeds of a line."""
-        n, load = self.suite.plan.replications, None if self.learning is None else self.learning.load
+        plan, load = self.suite.plan, None if self.learning is None else self.learning.load
+        n = plan.rollout if spec.kind == "rollout" else plan.replications
         key = (scenario.hash, f"evaluate {policy} {spec.name}", f"seed {self.seed}", f"{n} seeds", spec.made_of)
         return Job(key, evaluate_one, EvaluationTask(scenario, spec, n, self.seed, load), f"{where}: evaluate {policy}")
 

@@ -70,6 +70,10 @@ class Scorecard:
         """Return the cost of each line, ``(n_lines,)``, in money."""
         return add_terms(self.cost_terms(ledger))
 
+    def cost_a_slot(self, ledger: Ledger) -> Floats:
+        """Return the mean cost a slot of each line, ``(n_lines,)``, in money."""
+        return self.cost(ledger) / ledger["slots"]
+
     def kpis(self, ledger: Ledger) -> dict[str, Floats]:
         """Return every KPI of each line, ``(n_lines,)``; NaN where there is nothing to divide by.
 

@@ -105,6 +105,7 @@ def _rows_of(task: str, result: TaskResult, kind: str, shift: str) -> Iterator[R
     if policy is None or policy not in known or rule not in known:
         return
     base, costs = result.costs(rule, shift or None), result.costs(policy, shift or None)
+    base = base[: len(costs)]  # look-ahead is slow, and may have met the first seeds only
     mean = float(base.mean())
     spread = () if shift else tuple(float(result.costs(agent).mean()) / mean for agent in agents)
     p = paired_p_value(costs - base)

@@ -40,7 +40,7 @@ class SuiteFile(_Part):
         replications: evaluation seeds.
         rules: to tune, as for `compare`.
         shifts: hold-out shifts that the best are evaluated under.
-        rollout: whether look-ahead from the best constant rule takes part.
+        rollout: of those, on how many look-ahead from the best constant rule takes part, which is slow; 0: on none.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
@@ -52,7 +52,7 @@ class SuiteFile(_Part):
     replications: int = Field(default=1000, ge=2)
     rules: str = "all"
     shifts: tuple[str, ...] = ()
-    rollout: bool = False
+    rollout: int = Field(default=0, ge=0, strict=True)
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,8 @@ def read_suite(source: str | Path) -> Suite:
         raise InputError("\n".join(f"{path}: {_spelled(fault)}" for fault in error.errors())) from None
     except Exception as error:
         raise InputError(f"{path}: must be a readable YAML file: {error}") from error
+    if plan.rollout == 1 or plan.rollout > plan.replications:
+        raise InputError(f"{path}: rollout must be 0 or in 2..{plan.replications} replications, got {plan.rollout}")
     for shift in plan.shifts:
         if shift not in SHIFTS:
             raise InputError(f"{path}: shifts must be of {', '.join(SHIFTS)}, got {shift!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from jitgym.seeds import seed_bank
 from jitgym.simulator import Simulator
 
 Numbers = npt.NDArray[np.int64]
+Goal = Callable[[Ledger], Floats]
 
 AT_ONCE: Final = 8192
 """Lines stepped together at most, to bound memory."""
@@ -44,6 +45,8 @@ class Trials:
         family: whose numbers.
         seed: names the instance of the tuning bank.
         n_threads: threads that share the lines.
+        goal: what a trial is to keep low, of every episode: takes a ledger of ``n`` lines and returns ``(n,)``; None:
+            the mean cost a slot.
         journal: a file that every result is added to as a line; results that it holds already, of the same calls in
             the same order, are taken from it, so that an interrupted search goes on where it was.
 
@@ -56,7 +59,13 @@ class Trials:
     """
 
     def __init__(
-        self, scenario: Scenario, family: RuleFamily, seed: int = 0, n_threads: int = 1, journal: Path | None = None
+        self,
+        scenario: Scenario,
+        family: RuleFamily,
+        seed: int = 0,
+        n_threads: int = 1,
+        journal: Path | None = None,
+        goal: Goal | None = None,
     ) -> None:
         self.scenario = scenario
         self.family = family
@@ -64,7 +73,7 @@ class Trials:
         self.n_threads = n_threads
         self.episodes = 0
         self.tried: dict[tuple[int, ...], Tried] = {}
-        self._scorecard = Scorecard(scenario)
+        self._goal = goal or Scorecard(scenario).cost_a_slot
         self._journal = journal
         self._past = self._read_journal() if journal is not None else iter(())
 
@@ -100,7 +109,7 @@ class Trials:
         """Run all vectors on all seeds; return costs ``(n_vectors, n_seeds)``, and fill rate and stock by vector."""
         per = max(1, AT_ONCE // len(seeds))
         parts = [self._ledger(vectors[i : i + per], seeds) for i in range(0, len(vectors), per)]
-        costs = np.concatenate([self._scorecard.cost(part) / part["slots"] for part in parts])
+        costs = np.concatenate([self._goal(part) for part in parts])
         slots = np.concatenate([part["slots"] for part in parts])
         units = np.concatenate([part.total("process_slots") + part.total("store_slots") for part in parts]) / slots
         demand, on_time = (np.concatenate([p.total(name) for p in parts]) for name in ("demand", "on_time"))

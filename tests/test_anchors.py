@@ -125,7 +125,7 @@ def test_the_best_policy_costs_what_it_should(name):
     assert solved.episode() <= exact + 1e-9
     seeds = seed_bank(11, 6000 if name == "exact_maintenance" else 1000, "evaluation")
     ledger = run_policy(solved.scenario, OptimalPolicy(solved), seeds)
-    agree(name, Scorecard(solved.scenario).cost(ledger) / ledger["slots"], exact, relative=0.01)
+    agree(name, Scorecard(solved.scenario).cost_a_slot(ledger), exact, relative=0.01)
 
 
 def test_the_best_policy_decides_for_one_line():

@@ -31,7 +31,7 @@ seeds: 3
 replications: 12
 rules: all
 shifts: [demand, lateness]
-rollout: false
+rollout: 0
 """
 WEIGHTS = {"luck-0": 3, "luck-1": 1, "luck-2": 2}
 
@@ -47,7 +47,7 @@ def train(task, report):
     """An agent that is the rule it starts from, with what it was told written down."""
     if task.seed > 100:
         raise InputError("an unlucky seed")
-    task.folder.mkdir(parents=True)
+    task.folder.mkdir(parents=True, exist_ok=True)
     numbers = [max(1, number - task.seed) for number in task.numbers]
     (task.folder / "rule.json").write_text(json.dumps([task.rule, numbers]))
     return {"algorithm": task.algorithm, "validation": WEIGHTS[task.folder.name], "weights": f"w{task.seed}"}
@@ -94,6 +94,8 @@ def test_a_change_is_made_key_by_key():
     ("old", "new", "message"),
     [
         ("seeds: 3", "seeds: 1", "seeds: Input should be greater than or equal to 2, got 1"),
+        ("rollout: 0", "rollout: 13", r"rollout must be 0 or in 2..12 replications, got 13"),
+        ("rollout: 0", "rollout: true", "rollout: Input should be a valid integer, got True"),
         ("seeds: 3", "sedes: 3", "sedes: Extra inputs are not permitted"),
         (
             "shifts: [demand, lateness]",
@@ -148,6 +150,16 @@ def test_what_is_done_is_not_done_again(suite, tmp_path):
     (tmp_path / "out").rename(moved)
     contest(suite, moved, told := []).run()
     assert {word for _, _, word in told} == {"done before"}
+
+
+def test_an_agent_of_other_settings_is_trained_anew(suite, tmp_path):
+    contest(suite, tmp_path / "out", learning=Learning(train, load, settings=lambda a, line: {"n_steps": 8})).run()
+    told, learning = [], Learning(train, load, settings=lambda a, line: {"n_steps": 8 if line == "costly" else 16})
+    one = contest(suite, tmp_path / "out", told, learning)
+    one.run()
+    assert one.faults == {}
+    again = {label for label, _, word in told if word != "done before"}
+    assert {label for label in again if "train" in label} == {f"four_stage: train luck-{i}" for i in range(3)}
 
 
 def test_a_contest_that_crashed_goes_on(suite, tmp_path):
@@ -262,9 +274,12 @@ def test_the_figure_is_drawn(finished, tmp_path):
 
 
 def test_look_ahead_takes_part(suite, tmp_path):
-    suite.write_text(SUITE.replace("rollout: false", "rollout: true").replace("horizon: 20", "horizon: 2"))
+    suite.write_text(SUITE.replace("rollout: 0", "rollout: 5").replace("horizon: 20", "horizon: 2"))
     one = contest(suite, tmp_path / "out", learning=None)
     results = one.run()
     assert one.faults == {}
     found = rows(results, ("luck",))
     assert {row.kind for row in found} == {"rollout"}
+    for row in found:
+        assert results[row.task].costs("rollout").shape == (5,)
+        assert row.rule_cost == pytest.approx(results[row.task].costs(row.rule)[:5].mean())

@@ -344,7 +344,7 @@ def test_the_best_policy_costs_what_it_should(machine):
     policies["rule"] = (ConstantRule([4, 2], codec), constant.episode())
     for name, (policy, exact) in policies.items():
         ledger = run_policy(machine.scenario, policy, seeds)
-        agree(name, scorecard.cost(ledger) / ledger["slots"], exact, relative=0.005)
+        agree(name, scorecard.cost_a_slot(ledger), exact, relative=0.005)
     assert policies["best"][1] < policies["rule"][1]
 
 

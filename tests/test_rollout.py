@@ -71,7 +71,7 @@ def used(scenario, n_lines=24, slots=9):
 
 def costs(scenario, policy, seeds):
     ledger = run_policy(scenario, policy, seeds)
-    return Scorecard(scenario).cost(ledger) / ledger["slots"]
+    return Scorecard(scenario).cost_a_slot(ledger)
 
 
 # -- what it is worth --
