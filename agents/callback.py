@@ -81,6 +81,7 @@ class Watch(BaseCallback):
         self._progress: Callable[[float, str], None] | None = None
         self._save: Callable[[], None] | None = None
         self._every = self._saved = 0
+        self._look: Callable[[], None] | None = None
         self._phase = 0
         self._reported = -1.0
 
@@ -92,13 +93,22 @@ class Watch(BaseCallback):
         """Say how to write a checkpoint, and after how many steps."""
         self._save, self._every = save, every
 
+    def look_with(self, look: Callable[[], None]) -> None:
+        """Say what to call between rollouts to judge the agent."""
+        self._look = look
+
     def _on_training_start(self) -> None:
         self._curve.begin()
         self._saved = self.num_timesteps
         self._phase = self._schedule.at(self.num_timesteps / self._steps)
 
     def _on_training_end(self) -> None:
+        self._judge()
         self._curve.end()
+
+    def _judge(self) -> None:
+        if self._look is not None:
+            self._look()
 
     def _on_step(self) -> bool:
         infos: list[dict[str, Any]] = self.locals["infos"]
@@ -107,6 +117,7 @@ class Watch(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         # the policy is whole here: the update on the rollout before is over
+        self._judge()
         if self._save is not None and self.num_timesteps - self._saved >= self._every:
             self._save()
             self._saved = self.num_timesteps

@@ -16,9 +16,10 @@ from jitgym.agents.card import MAX_LAYERS, MAX_WIDTH
 from jitgym.errors import InputError
 from jitgym.files import nearest, read_yaml, scenario_folder
 
-COMMON: Final = ("n_timesteps", "n_envs", "frame_stack", "normalize", "policy_kwargs")
+COMMON: Final = ("n_timesteps", "n_envs", "frame_stack", "normalize", "policy_kwargs", "looks")
 """Keys of every algorithm: steps of a line to learn from, lines at once, observations in a row, whether observations
-are standardised by their spread before training, and the network's ``net_arch`` and ``activation_fn``."""
+are standardised by their spread before training, the network's ``net_arch`` and ``activation_fn``, and how often the
+agent is looked at."""
 OPTIONAL: Final = ("schedule",)
 """Keys that may be missing: the scenarios to train on, with their shares."""
 LINEAR: Final = "lin_"
@@ -81,6 +82,8 @@ def require_settings(settings: Mapping[str, Any], keys: tuple[str, ...], where: 
     for key, value in settings.items():
         if key in WORDS and value not in WORDS[key]:
             raise InputError(f"{where}: {key} must be {' or '.join(WORDS[key])}, got {value!r}")
+        if key == "looks" and (isinstance(value, bool) or not _is_whole(value) or value < 0):
+            raise InputError(f"{where}: looks must be an integer >= 0, got {value!r}")
         if key in WHOLE and (isinstance(value, bool) or not _is_whole(value) or value < 1):
             raise InputError(f"{where}: {key} must be an integer >= 1, got {value!r}")
         if key in NUMBERS and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0):

@@ -18,6 +18,7 @@ from jitgym.agents.callback import Curve, Watch
 from jitgym.agents.card import Card, Departure, TrainedOn
 from jitgym.agents.checkpoint import CHECKPOINT, read_checkpoint, restore, write_checkpoint
 from jitgym.agents.clone import clone, visited
+from jitgym.agents.judge import Judge
 from jitgym.agents.policy import TrainedPolicy, require_device
 from jitgym.agents.sb3 import PullLineVecEnv
 from jitgym.agents.schedule import Schedule, read_schedule
@@ -171,6 +172,7 @@ class _Session:
     env: PullLineVecEnv
     model: Any
     curve: Curve
+    judge: Judge
     cloned: float | None = None
 
     @classmethod
@@ -193,12 +195,14 @@ class _Session:
         model = build_model(
             algorithm, env, structure, training.settings, training.seed, training.device, folder / "tensorboard"
         )
-        session = cls(training, algorithm, structure, env, model, Curve(training.steps))
+        judge = Judge(training.scenario, training.steps, int(training.settings["looks"]))
+        session = cls(training, algorithm, structure, env, model, Curve(training.steps), judge)
         if state is None:
             session._look_around()
         else:
             restore(model, state)
             session._remember(state["facts"])
+            judge.restore(state["judge"])
         env.seed(training.seed + 1_000_003 * (1 + model.num_timesteps))
         return session
 
@@ -236,6 +240,7 @@ class _Session:
         watch = Watch(self.training.phases, self.training.steps, self.training.seed, self.curve)
         watch.report_to(progress)
         watch.save_with(save, checkpoint_every)
+        watch.look_with(lambda: self.judge.look(int(self.model.num_timesteps), self.current))
         self.model.learn(
             self.training.steps - self.model.num_timesteps,
             watch,
@@ -254,12 +259,19 @@ class _Session:
             "seconds": self.curve.seconds,
             "cloned": self.cloned,
         }
-        write_checkpoint(path, self.model, self.training.identity(), facts)
+        write_checkpoint(path, self.model, self.training.identity(), facts, self.judge.state())
 
-    def policy(self) -> TrainedPolicy:
-        """Take the network that acts out of Stable-Baselines3."""
+    def current(self) -> TrainedPolicy:
+        """Take the network that acts out of Stable-Baselines3, as it is now."""
         network = self.algorithm.network_of(self.model, self.structure, self.training.settings)
         return TrainedPolicy(self.card(), self.training.scenario, network, self.training.device)
+
+    def policy(self) -> TrainedPolicy:
+        """Return the agent that is kept."""
+        agent = self.current()
+        if self.judge.best is not None:
+            agent.network.load_state_dict(self.judge.best)
+        return agent
 
     def card(self) -> Card:
         """Describe the agent."""
@@ -307,6 +319,8 @@ class _Session:
             "seconds": round(self.curve.seconds, 1),
             "frames_per_second": round(self.model.num_timesteps / self.curve.seconds) if self.curve.seconds else None,
             "curve": {"columns": ["steps", "mean cost a slot"], "rows": self.curve.points},
+            "looks": {"columns": ["steps", "mean cost a slot"], "rows": self.judge.points},
+            "kept_after": self.judge.kept,
             "settings": training.settings,
             "versions": {name: metadata.version(name) for name in PACKAGES},
         }
