@@ -14,6 +14,7 @@ from jitgym import OFF, InputError, load_scenario
 from jitgym.actions import ActionCodec
 from jitgym.agents.algorithms import ALGORITHMS, SpreadDQN
 from jitgym.agents.checkpoint import CHECKPOINT, read_checkpoint
+from jitgym.agents.judge import EPISODES, INSTANCE
 from jitgym.agents.policy import load_agent, save_agent
 from jitgym.agents.sb3 import PullLineVecEnv
 from jitgym.agents.settings import read_settings, scheduled
@@ -255,3 +256,25 @@ def test_missing_settings_and_unknown_algorithms_are_refused(tmp_path: Path) -> 
         Training(SCENARIO, 10, algorithm="pppo")
     with pytest.raises(InputError, match="a rate must be a number or lin_ and a number, got 'exp_1'"):
         scheduled("exp_1")
+
+
+def test_the_best_of_all_looks_is_kept(tmp_path: Path) -> None:
+    """It runs before training, as often as asked for, and at the end; the cheapest is what comes out."""
+    session = Session.begun(training("ppo", steps=2048, set={"looks": 3}), tmp_path, None)
+    session.learn(None, 10**9, lambda: None)
+    points = session.judge.points
+    assert points[0][0] == 0
+    assert len(points) == 4
+    assert points[-1][0] == session.model.num_timesteps
+    agent = session.policy()
+    ledger = run_policy(SCENARIO, agent, seed_bank(INSTANCE, EPISODES, "tuning"))
+    assert Scorecard(SCENARIO).cost_a_slot(ledger).mean() == pytest.approx(min(cost for _, cost in points))
+    assert agent.card.facts["kept_after"] == min(points, key=lambda point: point[1])[0]
+    again = Session.begun(training("ppo", steps=2048, set={"looks": 3}), tmp_path, None)
+    again.judge.restore(session.judge.state())
+    assert again.judge.points == points
+
+
+def test_looks_must_be_a_number(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="looks must be an integer >= 0, got -1"):
+        training("ppo", set={"looks": -1})
