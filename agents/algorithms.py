@@ -89,7 +89,8 @@ class Algorithm:
         """Return a copy of the network that acts when nothing is left to chance."""
         shape = settings["policy_kwargs"]
         inputs = int(model.observation_space.shape[0])
-        network = build_network(inputs, tuple(shape["net_arch"]), structure.outputs, shape["activation_fn"])
+        with torch.random.fork_rng(devices=[]):  # its first weights are drawn: the model's luck stays as it is
+            network = build_network(inputs, tuple(shape["net_arch"]), structure.outputs, shape["activation_fn"])
         own = linear_layers(network)
         with torch.no_grad():
             for mine, theirs in zip(own, self.layers(model), strict=True):

@@ -20,9 +20,9 @@ CHECKPOINT: Final = "checkpoint.pt"
 
 
 def write_checkpoint(
-    path: Path, model: Any, identity: dict[str, Any], facts: dict[str, Any], judge: dict[str, Any]
+    path: Path, model: Any, identity: dict[str, Any], facts: dict[str, Any], looks: list[dict[str, Any]]
 ) -> None:
-    """Write weights and optimisers of a model, how far it is, facts of plain numbers, and the best agent up to now."""
+    """Write weights and optimisers of a model, how far it is, facts of plain numbers, and the looks at the agent."""
     buffer = io.BytesIO()
     state = {
         "identity": json.dumps(identity, sort_keys=True),
@@ -30,7 +30,7 @@ def write_checkpoint(
         "updates": int(model._n_updates),
         "parameters": _parameters(model),
         "facts": json.dumps(facts),
-        "judge": judge,
+        "looks": looks,
     }
     torch.save(state, buffer)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def read_checkpoint(path: Path, identity: dict[str, Any], device: str) -> dict[s
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
         found = json.loads(state["identity"])
         state["facts"] = json.loads(state["facts"])
-        complete = {"done", "updates", "parameters", "judge"} <= set(state)
+        complete = {"done", "updates", "parameters", "looks"} <= set(state)
     except Exception as error:  # a damaged file can fail in many ways
         raise InputError(
             f"{path}: must be a whole checkpoint, got {type(error).__name__}; delete it to begin again"

@@ -27,7 +27,9 @@ LINEAR: Final = "lin_"
 WHOLE: Final = {
     *("n_timesteps", "n_envs", "n_steps", "batch_size", "n_epochs", "buffer_size", "learning_starts", "train_freq"),
     *("gradient_steps", "target_update_interval", "radius", "joint_limit", "frame_stack"),
+    "looks",
 }
+MAY_BE_NONE: Final = ("looks",)
 NUMBERS: Final = {
     *("gamma", "gae_lambda", "vf_coef", "max_grad_norm", "tau", "reach", "start_spread", "clone_spread"),
     *("exploration_fraction", "exploration_initial_eps", "exploration_final_eps"),
@@ -82,10 +84,9 @@ def require_settings(settings: Mapping[str, Any], keys: tuple[str, ...], where: 
     for key, value in settings.items():
         if key in WORDS and value not in WORDS[key]:
             raise InputError(f"{where}: {key} must be {' or '.join(WORDS[key])}, got {value!r}")
-        if key == "looks" and (isinstance(value, bool) or not _is_whole(value) or value < 0):
-            raise InputError(f"{where}: looks must be an integer >= 0, got {value!r}")
-        if key in WHOLE and (isinstance(value, bool) or not _is_whole(value) or value < 1):
-            raise InputError(f"{where}: {key} must be an integer >= 1, got {value!r}")
+        least = 0 if key in MAY_BE_NONE else 1
+        if key in WHOLE and (isinstance(value, bool) or not _is_whole(value) or value < least):
+            raise InputError(f"{where}: {key} must be an integer >= {least}, got {value!r}")
         if key in NUMBERS and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0):
             raise InputError(f"{where}: {key} must be a number >= 0, got {value!r}")
         if key in SPREADS and value == 0:

@@ -202,7 +202,7 @@ class _Session:
         else:
             restore(model, state)
             session._remember(state["facts"])
-            judge.restore(state["judge"])
+            judge.restore(state["looks"])
         env.seed(training.seed + 1_000_003 * (1 + model.num_timesteps))
         return session
 
@@ -269,8 +269,8 @@ class _Session:
     def policy(self) -> TrainedPolicy:
         """Return the agent that is kept."""
         agent = self.current()
-        if self.judge.best is not None:
-            agent.network.load_state_dict(self.judge.best)
+        if self.judge.kept is not None:
+            agent.network.load_state_dict(self.judge.kept.weights)
         return agent
 
     def card(self) -> Card:
@@ -308,6 +308,7 @@ class _Session:
         """Return what a reader of the card wants to know."""
         training = self.training
         started = training.origin or getattr(training.start, "name", None)
+        kept = self.judge.kept
         how = "nothing" if training.start is None else "clone of a rule" if self._clones else "moves around a rule"
         return {
             "algorithm": self.algorithm.title,
@@ -319,8 +320,11 @@ class _Session:
             "seconds": round(self.curve.seconds, 1),
             "frames_per_second": round(self.model.num_timesteps / self.curve.seconds) if self.curve.seconds else None,
             "curve": {"columns": ["steps", "mean cost a slot"], "rows": self.curve.points},
-            "looks": {"columns": ["steps", "mean cost a slot"], "rows": self.judge.points},
-            "kept_after": self.judge.kept,
+            "looks": {
+                "columns": ["steps", "mean cost a slot"],
+                "rows": [[one.steps, float(one.costs.mean())] for one in self.judge.looks],
+            },
+            "kept_after": None if kept is None else kept.steps,
             "settings": training.settings,
             "versions": {name: metadata.version(name) for name in PACKAGES},
         }

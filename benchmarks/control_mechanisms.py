@@ -9,35 +9,38 @@ the scenario's own prices, and held against the frontiers at their own service.
 
 from __future__ import annotations
 
-import tempfile
+import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from harness import machine, parsed, wide_console
-from rich.table import Table
+from harness import machine, parsed, show_table, wide_console
 
-from jitgym.agents.train import Training, train
-from jitgym.compare import FULL, QUICK, Plan, best_rule, families_of, tune_rules
-from jitgym.evaluate import run_policy
-from jitgym.files import to_json, write_csv, write_text
-from jitgym.jobs import Store
+from jitgym.agents.settings import read_settings
+from jitgym.agents.trainer import load_anywhere, train_one
+from jitgym.compare import FULL, QUICK, best_rule, families_of
+from jitgym.contest import TrainingTask
+from jitgym.evaluate import Policy, run_policy
+from jitgym.files import markdown_table, to_json, write_csv, write_text
+from jitgym.jobs import Executor, Job, Report, Store, digest, do, executor
 from jitgym.ledger import Ledger
 from jitgym.rules import rule_family
 from jitgym.scenario import Scenario, load_scenario
+from jitgym.scorecard import Scorecard
 from jitgym.search import Budget, search
 from jitgym.seeds import seed_bank
-from jitgym.trials import Numbers, Trials
-from jitgym.tune import Tuned
+from jitgym.trials import Trials
+from jitgym.tuning import tune_all
 
 Floats = npt.NDArray[np.float64]
+Numbers = tuple[int, ...]
 RULES = ("kanban", "conwip", "basestock", "hybrid", "extended")
 PRICES = (30, 100, 300, 1000, 3000)
 """Of a part that is late, in parts of stock: at such a price a share of 1 % of late parts less is worth 0.3 to 30."""
@@ -59,16 +62,39 @@ class Point:
     """
 
     policy: str
-    numbers: tuple[int, ...]
+    numbers: Numbers
     late: float
     stock: float
     late_error: float
     stock_error: float
 
 
+def late_and_stock(scenario: Scenario, ledger: Ledger) -> tuple[Floats, Floats]:
+    """Return the share of late parts and the mean stock, in process and finished, of each line."""
+    kpis = Scorecard(scenario).kpis(ledger)
+    return 1 - kpis["fill_rate"], kpis["wip"] + kpis["finished_goods"]
+
+
+def priced(ledger: Ledger, scenario: Scenario, price: float) -> Floats:
+    """Return what a search at a price of late parts keeps low."""
+    late, stock = late_and_stock(scenario, ledger)
+    return stock + price * late
+
+
+def point(scenario: Scenario, name: str, numbers: Numbers, policy: Policy, n_seeds: int) -> Point:
+    """Run a policy on seeds that neither search nor training has met."""
+    ledger = run_policy(scenario, policy, seed_bank(0, n_seeds, "evaluation"))
+    late, stock = late_and_stock(scenario, ledger)
+    errors = (float(values.std(ddof=1) / np.sqrt(n_seeds)) for values in (late, stock))
+    return Point(name, numbers, float(late.mean()), float(stock.mean()), *errors)
+
+
+# -- the work of processes --
+
+
 @dataclass(frozen=True)
 class Search:
-    """What one process has to do: a rule, and the price of a late part."""
+    """A rule, and the price of a late part."""
 
     scenario: Scenario
     rule: str
@@ -76,34 +102,41 @@ class Search:
     budget: Budget
 
 
-def stock_of(ledger: Ledger) -> Floats:
-    """Return the mean stock of each line: parts in process, between stages and finished."""
-    held: Floats = (ledger.total("process_slots") + ledger.total("store_slots")) / ledger["slots"]
-    return held
-
-
-def late_of(ledger: Ledger) -> Floats:
-    """Return the share of the demand of each line that was not filled at once."""
-    late: Floats = 1 - ledger.total("on_time") / ledger.total("demand")
-    return late
-
-
-def stock_and_lateness(ledger: Ledger, price: float) -> Floats:
-    """Return what a search at a price of late parts keeps low."""
-    return stock_of(ledger) + price * late_of(ledger)
-
-
-def searched(task: Search) -> list[tuple[int, ...]]:
+def searched(task: Search, report: Report) -> list[Numbers]:
     """Search a rule's numbers at one price; return what was tried at length and is not beaten."""
-    family, goal = rule_family(task.scenario, task.rule), partial(stock_and_lateness, price=task.price)
-    trials = Trials(task.scenario, family, goal=goal)
-    search(trials, task.budget, [family.start], lambda word: None)
+    family = rule_family(task.scenario, task.rule)
+    trials = Trials(task.scenario, family, goal=partial(priced, scenario=task.scenario, price=task.price))
+    search(trials, task.budget, [family.start], lambda word: report(f"{task.rule} at {task.price}", None, word))
     tried = {vector: one for vector, one in trials.tried.items() if one.episodes >= task.budget.last // 4}
     return unbeaten({vector: (1 - one.fill_rate, one.stock) for vector, one in tried.items()})
 
 
-def unbeaten(points: Mapping[tuple[int, ...], tuple[float, float]]) -> list[tuple[int, ...]]:
-    """Return what no other has less of both than, by the first."""
+@dataclass(frozen=True)
+class Measurement:
+    """A rule with the numbers to run, or a stored agent."""
+
+    scenario: Scenario
+    name: str
+    vectors: tuple[Numbers, ...]
+    n_seeds: int
+    folder: Path | None = None
+
+
+def measured(task: Measurement, report: Report) -> list[dict[str, Any]]:
+    """Run a rule with each of its vectors, or an agent; return the points."""
+    policies: dict[Numbers, Policy] = {}
+    if task.folder is not None:
+        policies[()] = load_anywhere(task.folder, task.scenario)
+    for vector in task.vectors:
+        policies[vector] = rule_family(task.scenario, task.name).rule(np.array(vector, dtype=np.int64))
+    return [asdict(point(task.scenario, task.name, vector, one, task.n_seeds)) for vector, one in policies.items()]
+
+
+# -- frontiers --
+
+
+def unbeaten(points: Mapping[Numbers, tuple[float, float]]) -> list[Numbers]:
+    """Return what no other beats in both, by the first of the two; less is better."""
     kept, least = [], np.inf
     for name in sorted(points, key=points.__getitem__):
         if points[name][1] < least:
@@ -112,25 +145,10 @@ def unbeaten(points: Mapping[tuple[int, ...], tuple[float, float]]) -> list[tupl
     return kept
 
 
-def measured(scenario: Scenario, name: str, vectors: Sequence[tuple[int, ...]], n_seeds: int) -> list[Point]:
-    """Run a rule's vectors on seeds that no search has met."""
-    family = rule_family(scenario, name)
-    lates, stocks = (Trials(scenario, family, goal=goal) for goal in (late_of, stock_of))
-    array: Numbers = np.array(vectors, dtype=np.int64)
-    late, stock = lates.costs(array, n_seeds, 2), stocks.costs(array, n_seeds, 2)
-    return [point(name, vector, late[i], stock[i]) for i, vector in enumerate(vectors)]
-
-
-def point(name: str, numbers: tuple[int, ...], late: Floats, stock: Floats) -> Point:
-    """Return the means of what was seen on every seed."""
-    root = np.sqrt(len(late))
-    return Point(name, numbers, float(late.mean()), float(stock.mean()), late.std() / root, stock.std() / root)
-
-
 def frontier(points: Sequence[Point]) -> list[Point]:
-    """Return the points that none beats in lateness and stock at once, by lateness."""
-    found = unbeaten({one.numbers: (one.late, one.stock) for one in points})
-    return [next(one for one in points if one.numbers == numbers) for numbers in found]
+    """Return the points of a rule that none beats in lateness and stock at once, by lateness."""
+    by_numbers = {one.numbers: one for one in points}
+    return [by_numbers[numbers] for numbers in unbeaten({n: (p.late, p.stock) for n, p in by_numbers.items()})]
 
 
 def stock_at(line: Sequence[Point], late: float) -> float:
@@ -145,25 +163,6 @@ def stock_at(line: Sequence[Point], late: float) -> float:
     return float(np.interp(np.log(late), np.log(shares[known]), stocks[known]))
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """What one process has to do: train an agent from a rule."""
-
-    scenario: Scenario
-    tuned: Tuned
-    seed: int
-    steps: int
-    n_seeds: int
-
-
-def learned(task: Lesson) -> Point:
-    """Train an agent and run it on fresh seeds."""
-    with tempfile.TemporaryDirectory() as folder:
-        agent = train(Training(task.scenario, task.steps, task.tuned.rule, task.seed), Path(folder))
-    ledger = run_policy(task.scenario, agent, seed_bank(0, task.n_seeds, "evaluation"))
-    return point(f"agent {task.seed}", (), late_of(ledger), stock_of(ledger))
-
-
 def best_at(lines: Mapping[str, Sequence[Point]], late: float) -> tuple[str, float]:
     """Return the rule that needs the least stock at a share of late parts, and that stock."""
     stocks = {name: stock_at(line, late) for name, line in lines.items()}
@@ -172,31 +171,36 @@ def best_at(lines: Mapping[str, Sequence[Point]], late: float) -> tuple[str, flo
     return name, known.get(name, float("nan"))
 
 
+# -- what is told --
+
+
 def rule_table(lines: Mapping[str, Sequence[Point]]) -> list[tuple[str, ...]]:
     """Return rows: each rule's stock at every target, and that in percent of kanban's."""
-    rows = []
-    for name, line in lines.items():
-        cells = [name]
-        for target in TARGETS:
-            stock, kanban = stock_at(line, 1 - target), stock_at(lines["kanban"], 1 - target)
-            cells.append(f"{stock:.2f} ({100 * (stock / kanban - 1):+.1f} %)" if np.isfinite(stock) else "none found")
-        rows.append(tuple(cells))
-    return rows
+    return [
+        (name, *(_against(stock_at(line, 1 - t), stock_at(lines["kanban"], 1 - t)) for t in TARGETS))
+        for name, line in lines.items()
+    ]
 
 
 def agent_table(lines: Mapping[str, Sequence[Point]], agents: Sequence[Point]) -> list[tuple[str, ...]]:
-    """Return rows: each agent's service and stock, and the stock that the best rule and kanban need for that."""
+    """Return rows: each agent's service, which rule needs least for that, and the agent's stock against it."""
     rows = []
     for one in agents:
         rule, least = best_at(lines, one.late)
-        kanban = stock_at(lines["kanban"], one.late)
-        shares = (f"{stock:.2f} ({100 * (one.stock / stock - 1):+.1f} %)" for stock in (least, kanban))
-        rows.append((one.policy, f"{100 * (1 - one.late):.2f} %", f"{one.stock:.2f}", rule, *shares))
+        cells = (_against(one.stock, least), _against(one.stock, stock_at(lines["kanban"], one.late)))
+        rows.append((one.policy, f"{100 * (1 - one.late):.2f} %", rule, *cells))
     return rows
 
 
+def _against(stock: float, other: float) -> str:
+    """Spell a stock, and how much more it is than another."""
+    if not np.isfinite(stock):
+        return "none found"
+    return f"{stock:.2f} ({100 * (stock / other - 1):+.1f} %)" if np.isfinite(other) else f"{stock:.2f}"
+
+
 RULE_HEADS = ("rule", *(f"stock at {100 * target:g} % (to kanban)" for target in TARGETS))
-AGENT_HEADS = ("agent", "filled at once", "stock", "best rule there", "its stock (agent to it)", "kanban's stock")
+AGENT_HEADS = ("agent", "filled at once", "best rule there", "stock (to that rule)", "stock (to kanban)")
 
 
 def draw(lines: Mapping[str, Sequence[Point]], agents: Sequence[Point], path: Path) -> None:
@@ -224,37 +228,101 @@ def draw(lines: Mapping[str, Sequence[Point]], agents: Sequence[Point], path: Pa
     figure.savefig(path)
 
 
-def write(lines: Mapping[str, Sequence[Point]], agents: Sequence[Point], args: Namespace, head: str) -> None:
-    """Write points, tables and figure into the folder asked for."""
-    args.out.mkdir(parents=True, exist_ok=True)
+def write(lines: Mapping[str, Sequence[Point]], agents: Sequence[Point], folder: Path, head: str) -> None:
+    """Write points, tables and figure into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     everything = [*(one for line in lines.values() for one in line), *agents]
     flat = ({**asdict(one), "numbers": " ".join(map(str, one.numbers))} for one in everything)
-    write_csv(args.out / "control_mechanisms.csv", flat)
+    write_csv(folder / "control_mechanisms.csv", flat)
     record = {"about": head, "rules": [asdict(p) for line in lines.values() for p in line]}
-    write_text(args.out / "control_mechanisms.json", to_json({**record, "agents": [asdict(p) for p in agents]}) + "\n")
-    page = ["# Stock for the same service", head, markdown(RULE_HEADS, rule_table(lines))]
-    page += [markdown(AGENT_HEADS, agent_table(lines, agents))] if agents else []
-    write_text(args.out / "control_mechanisms.md", "\n\n".join(page) + "\n")
-    draw(lines, agents, args.out / "control_mechanisms.png")
+    write_text(folder / "control_mechanisms.json", to_json({**record, "agents": [asdict(p) for p in agents]}) + "\n")
+    page = ["# Stock for the same service", head, markdown_table(RULE_HEADS, rule_table(lines))]
+    page += [markdown_table(AGENT_HEADS, agent_table(lines, agents))] if agents else []
+    write_text(folder / "control_mechanisms.md", "\n\n".join(page) + "\n")
+    draw(lines, agents, folder / "control_mechanisms.png")
 
 
-def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table."""
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows))
+# -- from the beginning to the end --
 
 
-def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for heading in heads:
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(*row)
-    wide_console().print(table)
+def rule_points(scenario: Scenario, args: Namespace, store: Store, by: Executor) -> list[list[Point]]:
+    """Search every rule at every price, and measure what came of it."""
+    small = {"trials": 16, "first": 8, "last": 32} if args.quick else {}
+    budget = Budget(episodes=args.episodes, **small)
+    searches = {
+        (rule, price): Job(
+            (scenario.hash, f"{rule} at {price}", repr(budget)),
+            searched,
+            Search(scenario, rule, price, budget),
+            f"{rule} at {price}",
+        )
+        for rule in RULES
+        for price in PRICES
+    }
+    found = done(list(searches.values()), store, by)
+    measurements = []
+    for rule in RULES:
+        vectors = sorted({tuple(v) for price in PRICES for v in found[searches[rule, price].key]})
+        task = Measurement(scenario, rule, tuple(vectors), args.evaluation)
+        key = (scenario.hash, f"measure {rule}", f"{args.evaluation} seeds", repr(vectors))
+        measurements.append(Job(key, measured, task, f"measure {rule}"))
+    results = done(measurements, store, by)
+    return [points_of(results[job.key]) for job in measurements]
+
+
+def agent_points(scenario: Scenario, args: Namespace, store: Store, by: Executor) -> list[Point]:
+    """Tune all rules at the scenario's prices, train agents from the best, and measure them."""
+    if not args.agents:
+        return []
+    families, budget = families_of(scenario, "all"), QUICK if args.quick else FULL
+    best = best_rule(tune_all(scenario, families, 0, budget, store, by, tell))
+    settings, rule = read_settings("ppo", scenario.name), best.family.name
+    lessons, measurements = [], []
+    for seed in range(args.agents):
+        key = (scenario.hash, f"train {seed}", f"{args.steps} steps", rule, repr(best.numbers), repr(settings))
+        name = f"{seed}-{digest(key)}"
+        task = TrainingTask(
+            scenario=scenario,
+            algorithm="ppo",
+            steps=args.steps,
+            seed=seed,
+            rule=rule,
+            numbers=best.numbers,
+            folder=args.out / "agents" / name,
+            work=args.out / "work" / name,
+            device="cpu",
+            settings=settings,
+        )
+        lessons.append(Job(key, train_one, task, f"train {seed}"))
+        what = Measurement(scenario, f"agent {seed}", (), args.evaluation, task.folder)
+        measurements.append(Job((*key, f"{args.evaluation} seeds"), measured, what, f"measure agent {seed}"))
+    done(lessons, store, by)
+    results = done(measurements, store, by)
+    return [one for job in measurements for one in points_of(results[job.key])]
+
+
+def done(jobs: list[Job], store: Store, by: Executor) -> Mapping[tuple[str, ...], Any]:
+    """Return the results of jobs by key; what failed ends the script."""
+    results, failures = do(jobs, store, by, tell)
+    for job in jobs:
+        if job.key in failures:
+            sys.exit(f"{job.label}: {failures[job.key].error}")
+    return results
+
+
+def tell(label: str, share: float | None, word: str) -> None:
+    """Print what has ended."""
+    if share == 1.0:
+        print(f"{label} {word}".strip(), flush=True)
+
+
+def points_of(records: Sequence[Mapping[str, Any]]) -> list[Point]:
+    """Return the points that records are of."""
+    return [Point(**{**one, "numbers": tuple(one["numbers"])}) for one in records]
 
 
 def main() -> None:
-    """Search, measure, train, print."""
+    """Search, measure, train, print and write."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--scenario", default="feeder_line", help="a line with the knobs of all rules (feeder_line)")
     parser.add_argument("--episodes", type=int, help="episodes of each search (80000)")
@@ -262,41 +330,26 @@ def main() -> None:
     parser.add_argument("--agents", type=int, help="training seeds (10)")
     parser.add_argument("--steps", type=int, help="steps of a line to train for (1000000)")
     parser.add_argument("--processes", type=int, default=2, help="searches and trainings at once")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write points, tables and a figure there")
-    parser.add_argument("--quick", action="store_true", help="less than a minute: checks the script, measures nothing")
+    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="for all results; goes on where it was")
+    parser.add_argument("--quick", action="store_true", help="a minute or two: checks the script, measures nothing")
     sizes = {"episodes": (1500, 80_000), "evaluation": (32, 2048), "agents": (1, 10), "steps": (8192, 1_000_000)}
     args = parsed(parser, **sizes)
+    args.out = args.out.resolve()
     began, scenario = time.perf_counter(), load_scenario(args.scenario)
-    small = {"trials": 16, "first": 8, "last": 32} if args.quick else {}
-    budget = Budget(episodes=args.episodes, **small)
-    with ProcessPoolExecutor(args.processes) as pool:
-        tasks = [Search(scenario, rule, price, budget) for rule in RULES for price in PRICES]
-        found: dict[str, set[tuple[int, ...]]] = {rule: set() for rule in RULES}
-        for task, vectors in zip(tasks, pool.map(searched, tasks), strict=True):
-            found[task.rule].update(vectors)
-            print(f"{task.rule} at {task.price} for a late part: {len(vectors)} settings", flush=True)
-        points = pool.map(measured, [scenario] * len(RULES), found, map(sorted, found.values()), [args.evaluation] * 5)
-        lines = {rule: frontier(line) for rule, line in zip(RULES, points, strict=True)}
-        agents = list(pool.map(learned, lessons(scenario, args)))
-    command = f"python benchmarks/control_mechanisms.py --out DIR{' --quick' if args.quick else ''}"
+    store, by = Store(args.out / "jobs"), executor(args.processes)
+    points = rule_points(scenario, args, store, by)
+    lines = {rule: frontier(line) for rule, line in zip(RULES, points, strict=True)}
+    agents = agent_points(scenario, args, store, by)
+    usual = {name: pair[not args.quick] for name, pair in sizes.items()}
+    given = "".join(f" --{name} {getattr(args, name)}" for name, value in usual.items() if getattr(args, name) != value)
+    command = f"python benchmarks/control_mechanisms.py --out DIR{' --quick' if args.quick else ''}{given}"
     spent, now = time.perf_counter() - began, datetime.now(timezone.utc)
-    head = f"{now:%Y-%m-%d}, `{command}`, {spent / 60:.0f} min; {machine('torch', 'stable-baselines3')}."
-    show("Stock that each rule needs for a fill rate", RULE_HEADS, rule_table(lines))
-    show("Agents, against the rules at their own fill rate", AGENT_HEADS, agent_table(lines, agents))
-    wide_console().print(head, soft_wrap=True)
-    if args.out is not None:
-        write(lines, agents, args, head)
-
-
-def lessons(scenario: Scenario, args: Namespace) -> list[Lesson]:
-    """Tune all rules at the scenario's prices, and return the agents that are to be trained from the best."""
-    if not args.agents:
-        return []
-    plan = Plan(scenario, families_of(scenario, "all"), budget=QUICK if args.quick else FULL, n_threads=args.processes)
-    with tempfile.TemporaryDirectory() as folder:
-        tuned = best_rule(tune_rules(plan, lambda label, share, word: None, Store(Path(folder))))
-    print(f"best rule at the scenario's prices: {tuned.family.name} {tuned.numbers}", flush=True)
-    return [Lesson(scenario, tuned, seed, args.steps, args.evaluation) for seed in range(args.agents)]
+    what = f"`{scenario.name}`, {now:%Y-%m-%d}, `{command}`"
+    about = f"{what}, {spent / 60:.0f} min; {machine('torch', 'stable-baselines3')}."
+    show_table("Stock that each rule needs for a fill rate", RULE_HEADS, rule_table(lines))
+    show_table("Agents, against the rules at their own fill rate", AGENT_HEADS, agent_table(lines, agents))
+    wide_console().print(about, soft_wrap=True)
+    write(lines, agents, args.out, about)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -105,6 +106,16 @@ def row_table(rows: list[Row]) -> Table:
     for row in rows:
         table.add_row(row.name, spell(row.value), row.unit, row.met)
     return table
+
+
+def show_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of text; columns after the first are set to the right."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for k, heading in enumerate(heads):
+        table.add_column(heading, justify="right" if k else "left")
+    for row in rows:
+        table.add_row(*row)
+    wide_console().print(table)
 
 
 def wide_console() -> Console:

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from harness import machine, parsed, wide_console
-from rich.table import Table
+from harness import machine, parsed, show_table, wide_console
 
 from jitgym.agents.train import Training, train
 from jitgym.compare import FULL, QUICK, Plan, best_rule, families_of, tune_rules
@@ -87,16 +86,14 @@ def jobs(args: Namespace) -> Iterator[Job]:
 def show(runs: list[Run], args: Namespace) -> None:
     """Print a row for every line and start: median, best and worst of the training seeds."""
     title = f"Cost of PPO after {args.steps:,} steps, best tuned rule = 100 %; {args.seeds} training seeds each"
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for heading in ("scenario", "rule's cost a slot", "agent starts as", "median", "best", "worst"):
-        table.add_column(heading, justify="left" if heading in ("scenario", "agent starts as") else "right")
+    rows = []
     for name in args.scenario:
         for structured, start in STARTS.items():
             group = [one for one in runs if one.scenario == name and one.structured is structured]
             shares = [one.share for one in group]
             cells = (f"{value:.1f} %" for value in (np.median(shares), min(shares), max(shares)))
-            table.add_row(name, f"{group[0].rule_cost:.3f}", start, *cells)
-    wide_console().print(table)
+            rows.append((name, f"{group[0].rule_cost:.3f}", start, *cells))
+    show_table(title, ("scenario", "rule's cost a slot", "agent starts as", "median", "best", "worst"), rows)
 
 
 def main() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from jitgym.fields import KNOBS, LEDGER, OBSERVATION, STATE
+from jitgym.files import markdown_table
 from jitgym.observation import SCALES, axis_label
 from jitgym.scorecard import COST_TERMS, KPIS
 from jitgym.settings import System
@@ -15,12 +16,6 @@ from jitgym.systems import ALIASES, SYSTEMS
 from jitgym.upkeep import MAINTENANCE
 
 FOLDER = Path(__file__).parent
-
-
-def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Return the lines of a Markdown table."""
-    cells = [heads, tuple("---" for _ in heads), *rows]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
 
 
 def fields_page() -> str:
@@ -35,7 +30,7 @@ def fields_page() -> str:
         "",
         "float32, each entry the state field times its scale. Entries of machines that never stop are left out.",
         "",
-        *table(
+        markdown_table(
             ("name", "counted for", "meaning", "scale"),
             ((code(f.name), axis_label(f.axis), f.meaning, SCALES[f.scale]) for f in OBSERVATION),
         ),
@@ -45,7 +40,7 @@ def fields_page() -> str:
         "`MultiDiscrete`: choice `c` means `low + c`; the choice above `high` means off, where the knob can be off. "
         '`Box` (`action="box"`): [-1, 1] cut into as many equal parts as there are choices.',
         "",
-        *table(
+        markdown_table(
             ("knob", "counted for", "unit", "meaning", "alone it gives", "can be off"),
             (
                 (
@@ -64,7 +59,7 @@ def fields_page() -> str:
         "",
         'Counts of a step, by field name in `info["ledger"]` and from `Simulator.step`.',
         "",
-        *table(
+        markdown_table(
             ("field", "counted for", "unit", "meaning"),
             ((code(f.name), axis_label(f.axis), f.unit, f.meaning) for f in LEDGER),
         ),
@@ -73,15 +68,17 @@ def fields_page() -> str:
         "",
         'Prices times ledger, by name in `info["cost"]`; the reward is minus their sum over `reward_scale`.',
         "",
-        *table(("term", "priced"), ((code(name), meaning) for name, meaning in COST_TERMS.items())),
+        markdown_table(("term", "priced"), ((code(name), meaning) for name, meaning in COST_TERMS.items())),
         "",
         "## KPIs",
         "",
-        *table(("KPI", "unit", "formula"), ((code(name), unit, formula) for name, (unit, formula) in KPIS.items())),
+        markdown_table(
+            ("KPI", "unit", "formula"), ((code(name), unit, formula) for name, (unit, formula) in KPIS.items())
+        ),
         "",
         "## State",
         "",
-        *table(
+        markdown_table(
             ("field", "counted for", "unit", "meaning"),
             ((code(f.name), axis_label(f.axis), f.unit, f.meaning) for f in STATE),
         ),
@@ -112,18 +109,18 @@ def rules_page() -> str:
             "",
             "## Releases",
             "",
-            *_systems(SYSTEMS),
+            _systems(SYSTEMS),
             "",
             *(f"`{alias}` is another name of `{name}`.  " for alias, name in ALIASES.items()),
             "A free card moves a unit into a stage at once, which is minimal blocking (Mitra & Mitrani 1990).",
             "",
             "## Orders",
             "",
-            *_systems(SUPPLY),
+            _systems(SUPPLY),
             "",
             "## Maintenance",
             "",
-            *_systems(MAINTENANCE),
+            _systems(MAINTENANCE),
             "",
             "Every formula, source and textbook start in full: the docstrings of the functions; textbook values: "
             "`jitgym/textbook.py`.",
@@ -132,12 +129,12 @@ def rules_page() -> str:
     )
 
 
-def _systems(systems: Mapping[str, System]) -> list[str]:
+def _systems(systems: Mapping[str, System]) -> str:
     """Return a table of control systems."""
     what = ("name", "formula", "source", "what it is")
     told = {name: str(system.build.__doc__).split("\n")[0].replace("``", "`") for name, system in systems.items()}
     rows = ((f"`{name}`", f"`{system.formula}`", system.source, told[name]) for name, system in systems.items())
-    return table(what, rows)
+    return markdown_table(what, rows)
 
 
 PAGES = {"fields.md": fields_page, "rules.md": rules_page}

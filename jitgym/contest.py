@@ -6,7 +6,6 @@ that a contest that was cut off goes on where it was. A line that is broken is t
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ import numpy.typing as npt
 from jitgym.compare import FULL, families_of
 from jitgym.errors import InputError
 from jitgym.evaluate import Policy, outcome, run_policy
-from jitgym.jobs import Executor, Job, Report, Store, Work, do
+from jitgym.jobs import Executor, Job, Report, Store, Work, digest, do
 from jitgym.rollout import RolloutPolicy
 from jitgym.rules import rule_family
 from jitgym.scenario import Scenario
@@ -103,7 +102,8 @@ class TaskResult:
         scenario: the line.
         tuned: its rules.
         evaluations: of rules, of ``rollout``, and of agents by the name ``algorithm-seed``.
-        agents: facts of every agent, by the same name: ``algorithm``, ``validation`` cost, checksum of ``weights`` ...
+        agents: facts of every agent, by the same name: ``algorithm``, ``validation`` cost, checksum of ``weights``, its
+            ``folder`` below ``agents`` ...
         shifted: evaluations under each shift, of the best rule and the selected agents.
     """
 
@@ -194,7 +194,7 @@ class Contest:
 
     def _train(self, tuned: Mapping[str, Mapping[str, Tuned]]) -> dict[str, dict[str, Any]]:
         """Train every agent; return facts by line and agent."""
-        plan, jobs = self.suite.plan, {}
+        plan, jobs, folders = self.suite.plan, {}, {}
         found: dict[str, dict[str, Any]] = {name: {} for name in tuned}
         if self.learning is None:
             return found
@@ -202,26 +202,28 @@ class Contest:
             start = min(rules.values(), key=lambda one: one.cost.mean)
             for algorithm in plan.algorithms:
                 settings = self.learning.settings(algorithm, name)
-                spelled = json.dumps(settings, sort_keys=True)
-                digest = hashlib.sha256(spelled.encode()).hexdigest()[:8]
                 for i in range(plan.seeds):
-                    agent = f"{algorithm}-{i}"
+                    agent, scenario, seed = f"{algorithm}-{i}", self.suite.tasks[name], self.seed + i
+                    what = (f"train {algorithm}", f"seed {seed}", f"{plan.steps} steps", start.family.name)
+                    key = (scenario.hash, *what, repr(start.numbers), json.dumps(settings, sort_keys=True))
+                    folder = Path(name) / f"{agent}-{digest(key)}"
+                    folders[name, agent] = folder.as_posix()
                     task = TrainingTask(
-                        scenario=self.suite.tasks[name],
+                        scenario=scenario,
                         algorithm=algorithm,
                         steps=plan.steps,
-                        seed=self.seed + i,
+                        seed=seed,
                         rule=start.family.name,
                         numbers=start.numbers,
-                        folder=self._folder(name, agent),
-                        work=self.out / "work" / name / f"{agent}-{digest}",
+                        folder=self.out / "agents" / folder,
+                        work=self.out / "work" / folder,
                         device=self.learning.device,
                         settings=settings,
                     )
-                    what = (f"train {algorithm}", f"seed {task.seed}", f"{task.steps} steps", task.rule)
-                    key = (task.scenario.hash, *what, repr(task.numbers), spelled)
                     jobs[name, agent] = Job(key, self.learning.train, task, f"{name}: train {agent}")
-        return self._done(jobs, found)
+        for name, agents in self._done(jobs, found).items():
+            found[name] = {agent: {**facts, "folder": folders[name, agent]} for agent, facts in agents.items()}
+        return found
 
     def _evaluate(
         self, tuned: Mapping[str, Mapping[str, Tuned]], agents: Mapping[str, Mapping[str, Any]]
@@ -230,7 +232,7 @@ class Contest:
         jobs = {}
         for name, rules in tuned.items():
             specs = {rule: PolicySpec("rule", rule, one.numbers) for rule, one in rules.items()}
-            specs |= {agent: self._agent(name, agent, facts) for agent, facts in agents[name].items()}
+            specs |= {agent: self._agent(agent, facts) for agent, facts in agents[name].items()}
             constant = [one for one in rules.values() if one.family.is_constant]
             if self.suite.plan.rollout and constant:
                 base = min(constant, key=lambda one: one.cost.mean)
@@ -248,7 +250,7 @@ class Contest:
             for algorithm in self.suite.plan.algorithms:
                 if result.seeds_of(algorithm):
                     agent = result.selected(algorithm)
-                    specs[agent] = self._agent(name, agent, result.agents[agent])
+                    specs[agent] = self._agent(agent, result.agents[agent])
             for shift in shifts:
                 scenario = shifted(result.scenario, shift)
                 for policy, spec in specs.items() if scenario is not None else ():
@@ -261,11 +263,8 @@ class Contest:
             for name, result in results.items()
         }
 
-    def _folder(self, task: str, agent: str) -> Path:
-        return self.out / "agents" / task / agent
-
-    def _agent(self, task: str, agent: str, facts: Mapping[str, Any]) -> PolicySpec:
-        return PolicySpec("agent", agent, folder=self._folder(task, agent), weights=facts["weights"])
+    def _agent(self, name: str, facts: Mapping[str, Any]) -> PolicySpec:
+        return PolicySpec("agent", name, folder=self.out / "agents" / facts["folder"], weights=facts["weights"])
 
     def _evaluation(self, scenario: Scenario, where: str, policy: str, spec: PolicySpec) -> Job:
         """Return the job of running a policy on the evaluation seeds of a line."""

@@ -7,7 +7,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +164,12 @@ def write_text(path: Path, text: str) -> None:
         raise InputError(f"out must be a file that can be written, got {str(path)!r}: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; a bar in a cell is escaped."""
+    cells = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells)
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -44,6 +44,11 @@ class Job:
     label: str
 
 
+def digest(key: Sequence[str]) -> str:
+    """Return ten hexadecimal digits that tell a job's key from all others."""
+    return hashlib.sha256("/".join(key).encode()).hexdigest()[:10]
+
+
 @dataclass(frozen=True)
 class Failure:
     """A job that did not end: its error in a line, and where it came from."""
@@ -146,9 +151,8 @@ class Store:
 
     def path(self, job: Job) -> Path:
         """Return the file of a job: its key in readable letters, and what tells it from all others."""
-        text = "/".join(job.key)
         readable = re.sub(r"[^A-Za-z0-9.+-]+", "_", "-".join(job.key))[:100]
-        return self.folder / f"{readable}-{hashlib.sha256(text.encode()).hexdigest()[:10]}.json"
+        return self.folder / f"{readable}-{digest(job.key)}.json"
 
     def read(self, job: Job) -> Any:
         """Return the result of a job that is done, else None; a damaged file counts as not done."""

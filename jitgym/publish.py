@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from jitgym.contest import TaskResult
-from jitgym.files import to_json, write_csv, write_text
+from jitgym.files import markdown_table, to_json, write_csv, write_text
 from jitgym.results import versions
 from jitgym.shifts import SHIFTS
 from jitgym.standings import VERDICTS, Row, Summary, count, raw_rows, rows, rule_rows, summary
-from jitgym.suite import Suite
+from jitgym.suite import Suite, SuiteFile
 
 HEADS: Final = (
     *("line", "best tuned rule", "its cost a slot", "policy", "difference % [95 % CI]", "p"),
@@ -75,7 +75,7 @@ def markdown(
     for kind in (*plan.algorithms, "rollout"):
         here = [row for row in found if row.kind == kind and not row.shift]
         if here:
-            page += [f"## {kind}", _table_of(here), _counted(found, kind)]
+            page += [f"## {kind}", *_on_fewer(plan, kind), _table_of(here), _counted(found, kind)]
         if kind in together:
             page.append(_in_words(together[kind]))
     for shift in dict.fromkeys(row.shift for row in found if row.shift):
@@ -87,20 +87,21 @@ def markdown(
     return "\n\n".join(page) + "\n"
 
 
+def _on_fewer(plan: SuiteFile, kind: str) -> list[str]:
+    """Say so where a kind of policy has met fewer replications than the others."""
+    fewer = kind == "rollout" and plan.rollout < plan.replications
+    return [f"Look-ahead is slow: it and the rule here on the first {plan.rollout:,} replications."] if fewer else []
+
+
 def _table_of(here: list[Row]) -> str:
-    lines = [_cells(*HEADS), _cells(*["---"] * len(HEADS))]
+    cells = []
     for row in here:
         percent, seeds = row.percent, sorted(100 * (score - 1) for score in row.spread)
         spread = f"{seeds[len(seeds) // 2]:+.1f}; {seeds[0]:+.1f}, {seeds[-1]:+.1f}" if seeds else ""
         change = f"{percent.mean:+.2f} [{percent.low:+.2f}, {percent.high:+.2f}]"
         p = "< .001" if row.p_value < 0.001 else f"{row.p_value:.3f}"
-        cells = (f"`{row.task}`", row.rule, f"{row.rule_cost:.4g}", row.policy, change, p, spread, row.verdict)
-        lines.append(_cells(*cells))
-    return "\n".join(lines)
-
-
-def _cells(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
+        cells.append((f"`{row.task}`", row.rule, f"{row.rule_cost:.4g}", row.policy, change, p, spread, row.verdict))
+    return markdown_table(HEADS, cells)
 
 
 def _counted(found: list[Row], kind: str) -> str:
@@ -121,16 +122,15 @@ def _in_words(one: Summary) -> str:
 
 def _rules_table(results: Mapping[str, TaskResult], most: int = 5) -> str:
     heads = ("line", "rule", "looks at", "cost a slot", "textbook's", "episodes", "µs")
-    lines = [f"The {most} cheapest of each line; all are in `rules.csv`.", "", _cells(*heads), _cells(*["---"] * 7)]
+    cells = []
     shown: dict[str, int] = {}
     for row in rule_rows(results):
         shown[row["task"]] = shown.get(row["task"], 0) + 1
         if shown[row["task"]] <= most:
             costs = (f"{row['cost']:.4g}", f"{row['textbook_cost']:.4g}", f"{row['episodes']:,}")
-            lines.append(
-                _cells(f"`{row['task']}`", row["rule"], row["looks_at"], *costs, f"{row['decision_microseconds']:.0f}")
-            )
-    return "\n".join(lines)
+            latency = f"{row['decision_microseconds']:.0f}"
+            cells.append((f"`{row['task']}`", row["rule"], row["looks_at"], *costs, latency))
+    return f"The {most} cheapest of each line; all are in `rules.csv`.\n\n{markdown_table(heads, cells)}"
 
 
 def _flat(row: Row) -> dict[str, Any]:

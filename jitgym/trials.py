@@ -29,7 +29,7 @@ AT_ONCE: Final = 8192
 
 @dataclass(frozen=True)
 class Tried:
-    """Means of a vector over the episodes that it was tried on; `stock` is WIP and finished goods."""
+    """Means of a vector over its episodes: `cost` is what trials keep low, `stock` is WIP and finished goods."""
 
     episodes: int
     cost: float
@@ -46,7 +46,7 @@ class Trials:
         seed: names the instance of the tuning bank.
         n_threads: threads that share the lines.
         goal: what a trial is to keep low, of every episode: takes a ledger of ``n`` lines and returns ``(n,)``; None:
-            the mean cost a slot.
+            the mean cost a slot. Each goal needs a journal of its own.
         journal: a file that every result is added to as a line; results that it holds already, of the same calls in
             the same order, are taken from it, so that an interrupted search goes on where it was.
 

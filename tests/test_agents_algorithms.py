@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from jitgym import OFF, InputError, load_scenario
 from jitgym.actions import ActionCodec
 from jitgym.agents.algorithms import ALGORITHMS, SpreadDQN
 from jitgym.agents.checkpoint import CHECKPOINT, read_checkpoint
-from jitgym.agents.judge import EPISODES, INSTANCE
+from jitgym.agents.judge import EPISODES, INSTANCE, Judge, Look
 from jitgym.agents.policy import load_agent, save_agent
 from jitgym.agents.sb3 import PullLineVecEnv
 from jitgym.agents.settings import read_settings, scheduled
@@ -258,23 +259,55 @@ def test_missing_settings_and_unknown_algorithms_are_refused(tmp_path: Path) -> 
         scheduled("exp_1")
 
 
-def test_the_best_of_all_looks_is_kept(tmp_path: Path) -> None:
-    """It runs before training, as often as asked for, and at the end; the cheapest is what comes out."""
-    session = Session.begun(training("ppo", steps=2048, set={"looks": 3}), tmp_path, None)
+def test_looking_changes_nothing_of_what_is_learned(tmp_path: Path) -> None:
+    last = []
+    for looks in (0, 3):
+        session = Session.begun(training("ppo", steps=2048, set={"looks": looks}), tmp_path / str(looks), None)
+        session.learn(None, 10**9, lambda: None)
+        last.append(session.current().network.state_dict())
+    assert [one.steps for one in session.judge.looks] == [0, 768, 1408, 2048]  # the first whole rollouts after thirds
+    for name, tensor in last[0].items():
+        torch.testing.assert_close(last[1][name], tensor, rtol=0, atol=0)
+
+
+def judged(costs: list[list[float]]) -> Judge:
+    """A judge that has looked at agents of these costs."""
+    judge = Judge(SCENARIO, 100, len(costs) - 1)
+    judge.looks = [Look(k, np.array(one), {"weight": torch.tensor([float(k)])}) for k, one in enumerate(costs)]
+    return judge
+
+
+def test_an_agent_that_got_clearly_worse_is_taken_back() -> None:
+    luck = np.random.default_rng(1).normal(0, 10, 256)
+    noise = np.random.default_rng(2).normal(0, 1, (3, 256))
+    rule, best, last = (mean + luck + noise[k] for k, mean in enumerate((20, 18, 19)))
+    assert judged([rule, best, last]).kept.steps == 1  # the luck of the episodes is the same for all
+    assert judged([rule, last, best]).kept.steps == 2
+    assert judged([best, rule, last]).kept.steps == 0
+    assert judged([rule, last - 0.05, last]).kept.steps == 1  # always a little better is clearly better,
+    assert judged([rule, last - 0.05 + noise[0], last]).kept.steps == 2  # mostly is not
+    assert judged([rule, rule]).kept.steps == 1
+    assert Judge(SCENARIO, 100, 0).kept is None
+
+
+def test_what_is_kept_comes_out_of_training_and_out_of_a_checkpoint(tmp_path: Path) -> None:
+    described = training("ppo", steps=2048, set={"looks": 3})
+    session = Session.begun(described, tmp_path, None)
     session.learn(None, 10**9, lambda: None)
-    points = session.judge.points
-    assert points[0][0] == 0
-    assert len(points) == 4
-    assert points[-1][0] == session.model.num_timesteps
-    agent = session.policy()
-    ledger = run_policy(SCENARIO, agent, seed_bank(INSTANCE, EPISODES, "tuning"))
-    assert Scorecard(SCENARIO).cost_a_slot(ledger).mean() == pytest.approx(min(cost for _, cost in points))
-    assert agent.card.facts["kept_after"] == min(points, key=lambda point: point[1])[0]
-    again = Session.begun(training("ppo", steps=2048, set={"looks": 3}), tmp_path, None)
-    again.judge.restore(session.judge.state())
-    assert again.judge.points == points
+    first = session.judge.looks[1]
+    session.judge.looks[1] = replace(first, costs=session.judge.looks[-1].costs - 1)  # as if it had been the best
+    session.save(tmp_path / CHECKPOINT)
+    agent = train(described, tmp_path)  # there is nothing left to do but to take it out
+    for name, tensor in agent.network.state_dict().items():
+        torch.testing.assert_close(tensor, first.weights[name], rtol=0, atol=0)
+    assert agent.card.facts["kept_after"] == first.steps
+    assert [steps for steps, _ in agent.card.facts["looks"]["rows"]] == [one.steps for one in session.judge.looks]
+    seeds = seed_bank(INSTANCE, EPISODES, "tuning")
+    for look in session.judge.looks[::3]:  # the first and the last
+        agent.network.load_state_dict(look.weights)
+        np.testing.assert_allclose(Scorecard(SCENARIO).cost_a_slot(run_policy(SCENARIO, agent, seeds)), look.costs)
 
 
-def test_looks_must_be_a_number(tmp_path: Path) -> None:
+def test_looks_must_be_a_number() -> None:
     with pytest.raises(InputError, match="looks must be an integer >= 0, got -1"):
         training("ppo", set={"looks": -1})

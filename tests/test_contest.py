@@ -50,7 +50,8 @@ def train(task, report):
     task.folder.mkdir(parents=True, exist_ok=True)
     numbers = [max(1, number - task.seed) for number in task.numbers]
     (task.folder / "rule.json").write_text(json.dumps([task.rule, numbers]))
-    return {"algorithm": task.algorithm, "validation": WEIGHTS[task.folder.name], "weights": f"w{task.seed}"}
+    agent = task.folder.name.rpartition("-")[0]
+    return {"algorithm": task.algorithm, "validation": WEIGHTS[agent], "weights": f"w{task.seed}"}
 
 
 def load(folder, scenario):

@@ -1,7 +1,8 @@
-"""Stock for the same service: what the benchmark computes, and the order of the rules that the literature reports."""
+"""Stock for the same service: what the benchmark computes and tells, and the line that it is about."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -14,22 +15,33 @@ sys.path.append(str(ROOT / "benchmarks"))
 pytest.importorskip("stable_baselines3", reason="needs the extra `agents`")
 
 from control_mechanisms import (  # noqa: E402
+    Measurement,
     Point,
+    Search,
+    agent_table,
     best_at,
     frontier,
-    late_of,
-    stock_and_lateness,
+    late_and_stock,
+    measured,
+    points_of,
+    priced,
+    rule_table,
+    searched,
     stock_at,
-    stock_of,
     unbeaten,
+    write,
 )
 
 from jitgym.scenario import load_scenario  # noqa: E402
+from jitgym.search import Budget  # noqa: E402
 from jitgym.simulator import Simulator  # noqa: E402
+from jitgym.suite import changed  # noqa: E402
+
+RULES = ("kanban", "conwip", "basestock", "hybrid", "extended")
 
 
-def points(*pairs: tuple[float, float]) -> list[Point]:
-    return [Point("rule", (i,), late, stock, 0.0, 0.0) for i, (late, stock) in enumerate(pairs)]
+def points(*pairs: tuple[float, float], policy: str = "rule") -> list[Point]:
+    return [Point(policy, (i,), late, stock, 0.0, 0.0) for i, (late, stock) in enumerate(pairs)]
 
 
 def test_what_is_beaten_in_both_is_left_out():
@@ -48,23 +60,73 @@ def test_stock_is_read_between_two_points():
     assert best_at({"a": line}, 0.5)[0] == "none"
 
 
-def test_stock_and_lateness_are_those_of_the_ledger():
+def _units(simulator: Simulator, field: str) -> np.ndarray:
+    return simulator.state(field).reshape(simulator.n_lines, -1).sum(axis=1)
+
+
+def test_stock_and_lateness_are_those_that_one_counts_slot_by_slot():
     scenario = load_scenario("feeder_line")
     simulator = Simulator(scenario, 3, np.arange(3, dtype=np.uint64))
-    knobs = np.array([2, 3, 4, 6, *[k.default for k in simulator.knobs[4:]]], dtype=np.int32)
-    ledger = simulator.step(knobs, 5000)
-    demand = ledger.total("demand")
-    np.testing.assert_array_equal(demand, 500)  # one part in every tenth slot
-    np.testing.assert_allclose(late_of(ledger), 1 - ledger.total("on_time") / demand)
-    held = (ledger["process_slots"].sum(axis=1) + ledger["store_slots"].sum(axis=1)) / 5000
-    np.testing.assert_allclose(stock_of(ledger), held)
-    np.testing.assert_allclose(stock_and_lateness(ledger, 100), held + 100 * late_of(ledger))
+    knobs = np.array([1, 2, 2, 2, *[k.default for k in simulator.knobs[4:]]], dtype=np.int32)
+    simulator.step(knobs, 20_000)  # past the stock at the start
+    ledger, held, late = None, np.zeros(3), np.zeros(3)
+    for _ in range(2000):
+        owed, one = _units(simulator, "backlog"), simulator.step(knobs, 1)
+        # the one part that is wanted is late unless all that were owed, and it, are shipped at once
+        late += (one.total("demand") > 0) & (one.total("shipped") <= owed)
+        held += sum(_units(simulator, name) for name in ("queue", "job", "store"))
+        ledger = one if ledger is None else ledger + one
+    assert (ledger.total("demand") == 200).all()  # one part in every tenth slot
+    share, stock = late_and_stock(scenario, ledger)
+    np.testing.assert_allclose(stock, held / 2000)
+    np.testing.assert_allclose(share, late / 200)
+    assert 0 < late.sum() < 600
+    np.testing.assert_allclose(priced(ledger, scenario, 100), stock + 100 * share)
 
 
-def test_a_part_takes_what_the_papers_say():
+def test_a_rule_is_searched_and_measured():
+    scenario = changed(load_scenario("feeder_line"), {"horizon": 400}, "short")
+    budget = Budget(trials=24, first=8, ask=8, last=64, rounds=12, episodes=6000)
+
+    def silent(label, share, word):
+        pass
+
+    cheap, dear = (searched(Search(scenario, "conwip", price, budget), silent) for price in (3, 3000))
+    found = points_of(measured(Measurement(scenario, "conwip", tuple({*cheap, *dear}), 128), silent))
+    by = {one.numbers: one for one in found}
+
+    def best(vectors, price):
+        return min(by[vector].stock + price * by[vector].late for vector in vectors)
+
+    assert best(cheap, 3) <= best(dear, 3)  # each has searched at its own price
+    assert best(dear, 3000) < best(cheap, 3000)
+    assert all(one.stock_error > 0 for one in found)
+
+
+def test_what_is_told(tmp_path):
+    lines = {rule: points((0.001, 30 - k), (0.1, 10 - k), policy=rule) for k, rule in enumerate(RULES)}
+    agents = [Point("agent 0", (), 0.01, 15.2, 0.001, 0.1), Point("agent 1", (), 0.5, 3.0, 0.001, 0.1)]
+    assert rule_table(lines)[3] == ("hybrid", "17.00 (-15.0 %)", "20.01 (-13.0 %)", "27.00 (-10.0 %)")
+    assert rule_table({"kanban": points((0.5, 3))})[0][1:] == ("none found",) * 3
+    assert agent_table(lines, agents) == [
+        ("agent 0", "99.00 %", "extended", "15.20 (-5.0 %)", "15.20 (-24.0 %)"),
+        ("agent 1", "50.00 %", "none", "3.00", "3.00"),
+    ]
+    write(lines, agents, tmp_path, "by `a command`")
+    assert "| hybrid | 17.00 (-15.0 %) |" in (tmp_path / "control_mechanisms.md").read_text()
+    stored = json.loads((tmp_path / "control_mechanisms.json").read_text())
+    assert stored["about"] == "by `a command`"
+    assert points_of(stored["rules"]) == [one for line in lines.values() for one in line]
+    assert len((tmp_path / "control_mechanisms.csv").read_text().splitlines()) == 1 + 10 + 2
+    assert (tmp_path / "control_mechanisms.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_line_has_as_much_to_spare_as_it_says():
     scenario = load_scenario("feeder_line")
-    stage = scenario.stages[0]
-    assert stage.process.mean == pytest.approx(9.8)
-    assert stage.failure.repair.mean == pytest.approx(30)
-    availability = 10_000 / (10_000 + 30)
-    assert 10 / (9.8 / availability) == pytest.approx(1.017, abs=0.001)  # 1.7 % to spare
+    (stage, *others) = scenario.stages
+    assert all((other.process, other.failure) == (stage.process, stage.failure) for other in others)
+    busy, down = 1 / stage.failure.law.geometric, stage.failure.repair.mean
+    minute = 10  # slots
+    assert stage.process.mean / minute == pytest.approx(0.98)
+    assert (busy / minute, down / minute) == (pytest.approx(1000), pytest.approx(3))
+    assert minute / (stage.process.mean * (busy + down) / busy) == pytest.approx(1.017, abs=0.001)
