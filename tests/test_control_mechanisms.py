@@ -91,16 +91,15 @@ def test_a_rule_is_searched_and_measured():
     def silent(label, share, word):
         pass
 
-    cheap, dear = (searched(Search(scenario, "conwip", price, budget), silent) for price in (3, 3000))
-    found = points_of(measured(Measurement(scenario, "conwip", tuple({*cheap, *dear}), 128), silent))
+    cheap, dear = (searched(Search(scenario, "kanban", price, budget), silent) for price in (3, 3000))
+    found = points_of(measured(Measurement(scenario, "kanban", tuple({*cheap, *dear}), 128), silent))
     by = {one.numbers: one for one in found}
 
     def best(vectors, price):
         return min(by[vector].stock + price * by[vector].late for vector in vectors)
 
-    assert best(cheap, 3) <= best(dear, 3)  # each has searched at its own price
-    assert best(dear, 3000) <= best(cheap, 3000)
-    assert cheap != dear
+    # a search so short need not find what is best where late parts are dear; without a price both would be the same
+    assert best(cheap, 3) < best(dear, 3)
     assert all(one.stock_error > 0 for one in found)
 
 
