@@ -1,4 +1,4 @@
-"""The algorithms: what each acts with, how Stable-Baselines3 builds it, and where its deterministic network is."""
+"""The algorithms: what each acts with; how Stable-Baselines3 builds its own, and where the network is that acts."""
 
 from __future__ import annotations
 
@@ -59,20 +59,38 @@ class Algorithm:
     Attributes:
         name: as in ``configs/agents``.
         title: as its authors call it, with the source.
-        model: its class.
         kinds: what its actions may be.
-        passed: settings that are handed on to the model as they are.
         own: settings that are ours.
-        layers: the linear layers of the network that acts, first to last.
-        on_policy: whether it learns from what the present policy did only.
     """
 
     name: str
     title: str
-    model: type[Any]
     kinds: tuple[Kind, ...]
-    passed: tuple[str, ...]
     own: tuple[str, ...]
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The settings that it has beside those of every algorithm."""
+        return self.own
+
+    def output(self, kind: Kind) -> Output:
+        """Return what the network's outputs are for a kind of action."""
+        return ("squashed" if self.name == "sac" else "mean") if kind == "moves" else kind
+
+
+@dataclass(frozen=True)
+class GradientAlgorithm(Algorithm):
+    """One that Stable-Baselines3 runs.
+
+    Attributes:
+        model: its class.
+        passed: settings that are handed on to the model as they are.
+        layers: the linear layers of the network that acts, first to last.
+        on_policy: whether it learns from what the present policy did only.
+    """
+
+    model: type[Any]
+    passed: tuple[str, ...]
     layers: Callable[[Any], list[nn.Linear]]
     on_policy: bool = True
 
@@ -80,10 +98,6 @@ class Algorithm:
     def settings(self) -> tuple[str, ...]:
         """The settings that it has beside those of every algorithm."""
         return (*self.passed, *self.own)
-
-    def output(self, kind: Kind) -> Output:
-        """Return what the network's outputs are for a kind of action."""
-        return ("squashed" if self.name == "sac" else "mean") if kind == "moves" else kind
 
     def network_of(self, model: Any, structure: Structure, settings: dict[str, Any]) -> nn.Sequential:
         """Return a copy of the network that acts when nothing is left to chance."""
@@ -117,50 +131,56 @@ def _q_values(model: Any) -> list[nn.Linear]:
 
 
 AROUND: Final = ("radius", "reach")
-ALGORITHMS: Final = {
+ALGORITHMS: Final[dict[str, Algorithm]] = {
     one.name: one
     for one in (
-        Algorithm(
+        GradientAlgorithm(
             "ppo",
             "PPO (Schulman et al. 2017)",
-            PPO,
             ("moves", "picks"),
-            ON_POLICY,
             (*AROUND, "start_spread", "actions", "clone_spread"),
+            PPO,
+            ON_POLICY,
             _actor_critic,
         ),
-        Algorithm(
+        GradientAlgorithm(
             "maskable_ppo",
             "PPO with masked picks (Huang and Ontanon 2022)",
-            MaskablePPO,
             ("picks",),
-            ON_POLICY,
             ("clone_spread",),
+            MaskablePPO,
+            ON_POLICY,
             _actor_critic,
         ),
-        Algorithm(
+        GradientAlgorithm(
             "sac",
             "SAC (Haarnoja et al. 2018)",
-            SAC,
             ("moves",),
-            (*OFF_POLICY, "ent_coef"),
             (*AROUND, "start_spread"),
+            SAC,
+            (*OFF_POLICY, "ent_coef"),
             _soft_actor,
             on_policy=False,
         ),
-        Algorithm(
+        GradientAlgorithm(
             "dqn",
             "DQN (Mnih et al. 2015)",
-            SpreadDQN,
             ("joint",),
+            (*AROUND, "joint_limit"),
+            SpreadDQN,
             (
                 *OFF_POLICY,
                 *("target_update_interval", "exploration_fraction", "exploration_initial_eps"),
                 *("exploration_final_eps", "max_grad_norm"),
             ),
-            (*AROUND, "joint_limit"),
             _q_values,
             on_policy=False,
+        ),
+        Algorithm(
+            "es",
+            "evolution strategies on a linear policy (Salimans et al. 2017; Mania, Guy and Recht 2018)",
+            ("moves",),
+            (*AROUND, "start_spread", "n_pairs", "learning_rate"),
         ),
     )
 }
@@ -178,7 +198,7 @@ def algorithm_of(name: str) -> Algorithm:
 
 
 def build_model(
-    algorithm: Algorithm,
+    algorithm: GradientAlgorithm,
     env: PullLineVecEnv,
     structure: Structure,
     settings: dict[str, Any],
@@ -217,7 +237,7 @@ def build_model(
     return model
 
 
-def _begin_at_home(model: Any, algorithm: Algorithm, structure: Structure, settings: dict[str, Any]) -> None:
+def _begin_at_home(model: Any, algorithm: GradientAlgorithm, structure: Structure, settings: dict[str, Any]) -> None:
     """Make the untrained policy the rule, with a stated spread around it."""
     with torch.no_grad():
         if algorithm.name == "dqn":

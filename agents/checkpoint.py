@@ -20,15 +20,19 @@ CHECKPOINT: Final = "checkpoint.pt"
 
 
 def write_checkpoint(
-    path: Path, model: Any, identity: dict[str, Any], facts: dict[str, Any], looks: list[dict[str, Any]]
+    path: Path,
+    identity: dict[str, Any],
+    done: int,
+    learned: dict[str, Any],
+    facts: dict[str, Any],
+    looks: list[dict[str, Any]],
 ) -> None:
-    """Write weights and optimisers of a model, how far it is, facts of plain numbers, and the looks at the agent."""
+    """Write what a training is, how far it is, its tensors, facts of plain numbers, and the looks at the agent."""
     buffer = io.BytesIO()
     state = {
         "identity": json.dumps(identity, sort_keys=True),
-        "done": int(model.num_timesteps),
-        "updates": int(model._n_updates),
-        "parameters": _parameters(model),
+        "done": done,
+        "learned": learned,
         "facts": json.dumps(facts),
         "looks": looks,
     }
@@ -47,7 +51,7 @@ def read_checkpoint(path: Path, identity: dict[str, Any], device: str) -> dict[s
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
         found = json.loads(state["identity"])
         state["facts"] = json.loads(state["facts"])
-        complete = {"done", "updates", "parameters", "looks"} <= set(state)
+        complete = {"done", "learned", "looks"} <= set(state)
     except Exception as error:  # a damaged file can fail in many ways
         raise InputError(
             f"{path}: must be a whole checkpoint, got {type(error).__name__}; delete it to begin again"
@@ -64,20 +68,19 @@ def read_checkpoint(path: Path, identity: dict[str, Any], device: str) -> dict[s
     return state
 
 
-def restore(model: Any, state: dict[str, Any]) -> None:
-    """Put a model where a checkpoint left it."""
-    parameters = state["parameters"]
-    model.set_parameters(parameters["modules"], exact_match=True, device=model.device)
-    for name, tensor in parameters["tensors"].items():
+def restore(model: Any, learned: dict[str, Any]) -> None:
+    """Give a model of Stable-Baselines3 the networks and optimisers of another one."""
+    model.set_parameters(learned["modules"], exact_match=True, device=model.device)
+    for name, tensor in learned["tensors"].items():
         getattr(model, name).data.copy_(tensor)
-    model.num_timesteps = state["done"]
-    model._n_updates = state["updates"]
+    model._n_updates = learned["updates"]
 
 
-def _parameters(model: Any) -> dict[str, Any]:
+def parameters_of(model: Any) -> dict[str, Any]:
     """Return the states of a model's networks and optimisers, and the tensors that stand alone."""
     _, names = model._get_torch_save_params()
     return {
         "modules": model.get_parameters(),
         "tensors": {name: getattr(model, name).detach().clone() for name in names},
+        "updates": int(model._n_updates),
     }

@@ -27,7 +27,7 @@ LINEAR: Final = "lin_"
 WHOLE: Final = {
     *("n_timesteps", "n_envs", "n_steps", "batch_size", "n_epochs", "buffer_size", "learning_starts", "train_freq"),
     *("gradient_steps", "target_update_interval", "radius", "joint_limit", "frame_stack"),
-    "looks",
+    *("looks", "n_pairs"),
 }
 MAY_BE_NONE: Final = ("looks",)
 NUMBERS: Final = {
@@ -99,6 +99,9 @@ def require_settings(settings: Mapping[str, Any], keys: tuple[str, ...], where: 
     if "n_steps" in settings and int(settings["n_steps"]) * int(settings["n_envs"]) % int(settings["batch_size"]):
         whole = int(settings["n_steps"]) * int(settings["n_envs"])
         raise InputError(f"{where}: batch_size must divide n_steps x n_envs = {whole}, got {settings['batch_size']}")
+    if "n_pairs" in settings and int(settings["n_envs"]) % (2 * int(settings["n_pairs"])):
+        agents = 2 * int(settings["n_pairs"])
+        raise InputError(f"{where}: n_envs must be a multiple of 2 x n_pairs = {agents}, got {settings['n_envs']}")
     _require_network(settings["policy_kwargs"], where)
     if not isinstance(settings["normalize"], bool):
         raise InputError(f"{where}: normalize must be true or false, got {settings['normalize']!r}")
