@@ -15,20 +15,24 @@ from jitgym.agents.schedule import Schedule
 POINTS: Final = 100
 """Points of a training curve."""
 EPISODES: Final = 256
-"""The last finished episodes are what a point is the mean of."""
+"""The last finished episodes are what a point is the mean of, where episodes end one by one."""
 
 
 class Curve:
     """Mean cost a slot of the training episodes, by steps, and the time that the training took.
+
+    Args:
+        steps: of the whole training.
+        episodes: the last ones that a point is the mean of.
 
     Attributes:
         points: pairs of steps and cost.
         seconds: of training, interruptions left out.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, episodes: int = EPISODES) -> None:
         self._every = max(1, steps // POINTS)
-        self._recent: deque[float] = deque(maxlen=EPISODES)
+        self._recent: deque[float] = deque(maxlen=episodes)
         self._earlier = 0.0
         self._began: float | None = None
         self.points: list[list[float]] = []

@@ -18,12 +18,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.stats import rankdata
 from stable_baselines3.common.logger import configure
 from torch import nn
 from torch.func import functional_call, vmap
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from jitgym.agents.algorithms import linear_layers
+from jitgym.agents.callback import Curve
 from jitgym.agents.policy import TrainedPolicy, build_network
 from jitgym.agents.session import Progress, Save, Session
 from jitgym.agents.settings import scheduled
@@ -93,6 +95,7 @@ class EvolutionSession(Session):
         self._pairs = int(settings["n_pairs"])
         self._episodes = int(settings["n_envs"]) // (2 * self._pairs)
         self._done = self._generation = 0
+        self.curve = Curve(training.steps, 2 * self._pairs)  # a point is of one generation
         self._network = self._untrained()
         if state is None:
             seen = self._seen()
@@ -179,7 +182,7 @@ class EvolutionSession(Session):
             if len(part):
                 costs += self._costs(scenario, tried, part).sum(axis=1)
                 steps += len(costs) * len(part) * scenario.horizon
-        ranks = costs.argsort().argsort() / (len(costs) - 1) - 0.5
+        ranks = rankdata(costs) / len(costs)  # agents that do the same have the same rank
         ahead = torch.as_tensor(ranks[: self._pairs] - ranks[self._pairs :], dtype=torch.float32)
         self._scaled.grad = ahead.to(self._units.device) @ directions / math.sqrt(self._pairs)
         rate = self._rate if isinstance(self._rate, float) else self._rate(1 - share)

@@ -33,7 +33,8 @@ Floats = npt.NDArray[np.float64]
 Loader = Callable[[Path, Scenario], Policy]
 """Reads a stored agent for a line that need not be the one it was trained on. A function of a module."""
 Settings = Callable[[str, str], dict[str, Any]]
-"""Returns the hyper-parameters of an algorithm for the line of a name: what JSON can hold."""
+"""Returns the hyper-parameters of an algorithm for the line of a name: what JSON can hold. ``n_timesteps`` counts where
+the suite does not say for how many steps agents are trained."""
 Evaluation = Mapping[str, Any]
 """Of a policy on a line: ``costs`` a slot by seed, mean ``kpis``, ``decision_seconds``."""
 
@@ -102,8 +103,8 @@ class TaskResult:
         scenario: the line.
         tuned: its rules.
         evaluations: of rules, of ``rollout``, and of agents by the name ``algorithm-seed``.
-        agents: facts of every agent, by the same name: ``algorithm``, ``validation`` cost, checksum of ``weights``, its
-            ``folder`` below ``agents`` ...
+        agents: facts of every agent, by the same name: ``algorithm``, ``validation`` cost, checksum of ``weights``,
+            ``steps`` and ``seconds`` of training, its ``folder`` below ``agents`` ...
         shifted: evaluations under each shift, of the best rule and the selected agents.
     """
 
@@ -127,9 +128,10 @@ class TaskResult:
         """Return the names of an algorithm's agents that were evaluated, by training seed."""
         return [a for a, facts in self.agents.items() if facts["algorithm"] == algorithm and a in self.evaluations]
 
-    def selected(self, algorithm: str) -> str:
-        """Return the agent of an algorithm that did best on validation seeds, which no evaluation meets."""
-        return min(self.seeds_of(algorithm), key=lambda name: float(self.agents[name]["validation"]))
+    def selected(self, *algorithms: str) -> str | None:
+        """Return the agent of some algorithms that did best on validation seeds, which no evaluation meets, if any."""
+        agents = [name for algorithm in algorithms for name in self.seeds_of(algorithm)]
+        return min(agents, key=lambda name: float(self.agents[name]["validation"]), default=None)
 
 
 class Contest:
@@ -202,16 +204,17 @@ class Contest:
             start = min(rules.values(), key=lambda one: one.cost.mean)
             for algorithm in plan.algorithms:
                 settings = self.learning.settings(algorithm, name)
+                steps = int(plan.steps or settings["n_timesteps"])
                 for i in range(plan.seeds):
                     agent, scenario, seed = f"{algorithm}-{i}", self.suite.tasks[name], self.seed + i
-                    what = (f"train {algorithm}", f"seed {seed}", f"{plan.steps} steps", start.family.name)
+                    what = (f"train {algorithm}", f"seed {seed}", f"{steps} steps", start.family.name)
                     key = (scenario.hash, *what, repr(start.numbers), json.dumps(settings, sort_keys=True))
                     folder = Path(name) / f"{agent}-{digest(key)}"
                     folders[name, agent] = folder.as_posix()
                     task = TrainingTask(
                         scenario=scenario,
                         algorithm=algorithm,
-                        steps=plan.steps,
+                        steps=steps,
                         seed=seed,
                         rule=start.family.name,
                         numbers=start.numbers,
@@ -248,8 +251,8 @@ class Contest:
             best = result.best_rule
             specs = {best: PolicySpec("rule", best, result.tuned[best].numbers)}
             for algorithm in self.suite.plan.algorithms:
-                if result.seeds_of(algorithm):
-                    agent = result.selected(algorithm)
+                agent = result.selected(algorithm)
+                if agent is not None:
                     specs[agent] = self._agent(agent, result.agents[agent])
             for shift in shifts:
                 scenario = shifted(result.scenario, shift)

@@ -16,7 +16,7 @@ from jitgym.results import known
 from jitgym.sample import MACHINE, SamplePath, sample_path
 from jitgym.scenario import Scenario
 from jitgym.scorecard import COST_TERMS
-from jitgym.standings import TAUS, Row, Summary
+from jitgym.standings import BEST, TAUS, Row, Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -291,7 +291,7 @@ def write_standings_figure(found: Sequence[Row], together: Mapping[str, Summary]
 
 def draw_standings(figure: Figure, found: Sequence[Row], together: Mapping[str, Summary]) -> None:
     """Draw the standings onto an empty figure."""
-    here = [row for row in found if not row.shift]
+    here = [row for row in found if not row.shift and row.kind != BEST]  # that is a point of its algorithm
     kinds = list(dict.fromkeys(row.kind for row in here))
     colours = dict(zip(kinds, KINDS * len(kinds), strict=False))
     left, right = figure.subplots(1, 2, width_ratios=[3, 2]) if together else (figure.subplots(), None)

@@ -12,12 +12,12 @@ from jitgym.contest import TaskResult
 from jitgym.files import markdown_table, to_json, write_csv, write_text
 from jitgym.results import versions
 from jitgym.shifts import SHIFTS
-from jitgym.standings import VERDICTS, Row, Summary, count, raw_rows, rows, rule_rows, summary
+from jitgym.standings import BEST, VERDICTS, Row, Summary, count, raw_rows, rows, rule_rows, summary
 from jitgym.suite import Suite, SuiteFile
 
 HEADS: Final = (
     *("line", "best tuned rule", "its cost a slot", "policy", "difference % [95 % CI]", "p"),
-    *("all training seeds % (median; best, worst)", ""),
+    *("all training seeds % (median; best, worst)", "trained for", ""),
 )
 
 
@@ -68,11 +68,11 @@ def markdown(
         f"# Standings of the suite `{plan.name}`",
         f"{about['created'][:10]}, `{about['command']}`; jitgym {about['versions']['jitgym']}.",
         f"{len(results)} lines, {plan.replications:,} paired replications each; rules tuned, agents trained from the "
-        f"best tuned rule for {plan.steps:,} steps on {plan.seeds} training seeds. Difference: of the agent that did "
+        f"best tuned rule on {plan.seeds} training seeds of each algorithm. Difference: of the agent that did "
         "best on validation seeds, in percent of the best tuned rule's cost, with a paired BCa interval of 95 %; p is "
         "Holm's over the lines. Less is better; how all this is measured: docs/protocol.md.",
     ]
-    for kind in (*plan.algorithms, "rollout"):
+    for kind in (BEST, *plan.algorithms, "rollout"):
         here = [row for row in found if row.kind == kind and not row.shift]
         if here:
             page += [f"## {kind}", *_on_fewer(plan, kind), _table_of(here), _counted(found, kind)]
@@ -100,7 +100,9 @@ def _table_of(here: list[Row]) -> str:
         spread = f"{seeds[len(seeds) // 2]:+.1f}; {seeds[0]:+.1f}, {seeds[-1]:+.1f}" if seeds else ""
         change = f"{percent.mean:+.2f} [{percent.low:+.2f}, {percent.high:+.2f}]"
         p = "< .001" if row.p_value < 0.001 else f"{row.p_value:.3f}"
-        cells.append((f"`{row.task}`", row.rule, f"{row.rule_cost:.4g}", row.policy, change, p, spread, row.verdict))
+        trained = f"{row.steps / 1e6:.3g} M steps, {row.seconds:.0f} s" if row.steps else ""
+        told = (row.policy, change, p, spread, trained, row.verdict)
+        cells.append((f"`{row.task}`", row.rule, f"{row.rule_cost:.4g}", *told))
     return markdown_table(HEADS, cells)
 
 
@@ -151,6 +153,8 @@ def _flat(row: Row) -> dict[str, Any]:
         "p_value": row.p_value,
         "verdict": row.verdict,
         "training_seeds": " ".join(f"{score:.5f}" for score in row.spread),
+        "training_steps": row.steps,
+        "training_seconds": row.seconds,
     }
 
 

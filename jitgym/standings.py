@@ -21,6 +21,8 @@ from jitgym.stats import Interval, bca, holm, paired_p_value
 
 TAUS: Final = np.linspace(0.7, 1.3, 121)
 """Scores at which performance profiles are taken."""
+BEST: Final = "best agent"
+"""Kind of the rows that hold, of all algorithms, the agent that did best on validation seeds."""
 VERDICTS: Final = ("better", "no difference shown", "worse")
 
 
@@ -32,12 +34,14 @@ class Row:
         task: the line.
         shift: name of the shift; empty: the line as it was tuned and trained for.
         policy: e.g. ``ppo-3``, the agent selected among all training seeds, or ``rollout``.
-        kind: ``agent`` with the name of its algorithm, or ``rollout``.
+        kind: its algorithm, ``rollout``, or ``best agent``: of all algorithms, the one to choose on this line.
         rule: the best tuned rule.
         rule_cost: its mean cost a slot.
         difference: paired, in cost a slot, with a BCa interval of 95 %.
         p_value: Holm's, over all lines, of the policies of this kind without a shift.
-        spread: cost over that of the rule of every training seed; empty for what is not trained.
+        spread: cost over that of the rule of every training seed of an algorithm; else empty.
+        steps: that the agent was trained for; 0: it was not.
+        seconds: that took.
     """
 
     task: str
@@ -49,6 +53,8 @@ class Row:
     difference: Interval
     p_value: float
     spread: tuple[float, ...] = ()
+    steps: int = 0
+    seconds: float = 0.0
 
     @property
     def percent(self) -> Interval:
@@ -83,33 +89,41 @@ class Summary:
 
 def rows(results: Mapping[str, TaskResult], algorithms: tuple[str, ...]) -> list[Row]:
     """Return every row of the standings: by kind, lines in order, then the shifts."""
+    kinds = {**({BEST: algorithms} if len(algorithms) > 1 else {}), **{name: (name,) for name in algorithms}}
     found: list[Row] = []
-    for kind in (*algorithms, "rollout"):
-        found += _adjusted([row for task, result in results.items() for row in _rows_of(task, result, kind, "")])
+    for kind, among in (*kinds.items(), ("rollout", ())):
+        found += _adjusted([row for task, result in results.items() for row in _rows_of(task, result, kind, among, "")])
     for shift in dict.fromkeys(shift for result in results.values() for shift in result.shifted):
-        for kind in algorithms:
+        for kind, among in kinds.items():
             here = ((task, result) for task, result in results.items() if shift in result.shifted)
-            found += _adjusted([row for task, result in here for row in _rows_of(task, result, kind, shift)])
+            found += _adjusted([row for task, result in here for row in _rows_of(task, result, kind, among, shift)])
     return found
 
 
-def _rows_of(task: str, result: TaskResult, kind: str, shift: str) -> Iterator[Row]:
+def _rows_of(task: str, result: TaskResult, kind: str, algorithms: tuple[str, ...], shift: str) -> Iterator[Row]:
     """Yield the row of a kind of policy on a line, if it has one."""
-    agents = result.seeds_of(kind)
-    if kind == "rollout":
-        policy = "rollout" if "rollout" in result.evaluations and not shift else None
-    else:
-        policy = result.selected(kind) if agents else None
+    policy = result.selected(*algorithms) if algorithms else "rollout"
     known = result.shifted[shift] if shift else result.evaluations
     rule = result.best_rule
     if policy is None or policy not in known or rule not in known:
         return
     base, costs = result.costs(rule, shift or None), result.costs(policy, shift or None)
     base = base[: len(costs)]  # look-ahead is slow, and may have met the first seeds only
-    mean = float(base.mean())
-    spread = () if shift else tuple(float(result.costs(agent).mean()) / mean for agent in agents)
-    p = paired_p_value(costs - base)
-    yield Row(task, shift, policy, kind, rule, mean, bca(costs - base), p, spread)
+    mean, facts = float(base.mean()), result.agents.get(policy, {})
+    agents = [] if shift or kind == BEST else result.seeds_of(kind)
+    yield Row(
+        task=task,
+        shift=shift,
+        policy=policy,
+        kind=kind,
+        rule=rule,
+        rule_cost=mean,
+        difference=bca(costs - base),
+        p_value=paired_p_value(costs - base),
+        spread=tuple(float(result.costs(agent).mean()) / mean for agent in agents),
+        steps=int(facts.get("steps", 0)),
+        seconds=float(facts.get("seconds", 0.0)),
+    )
 
 
 def _adjusted(found: list[Row]) -> list[Row]:

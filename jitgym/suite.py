@@ -35,7 +35,7 @@ class SuiteFile(_Part):
         name: of the suite.
         tasks: the lines.
         algorithms: that agents are trained with.
-        steps: of a line, for each agent.
+        steps: of a line, for each agent; None: what the settings of algorithm and line say.
         seeds: training seeds of each algorithm on each line.
         replications: evaluation seeds.
         rules: to tune, as for `compare`.
@@ -47,7 +47,7 @@ class SuiteFile(_Part):
     description: str = ""
     tasks: tuple[TaskEntry, ...] = Field(min_length=1)
     algorithms: tuple[str, ...] = ("ppo",)
-    steps: int = Field(default=1_000_000, ge=1)
+    steps: int | None = Field(default=None, ge=1)
     seeds: int = Field(default=10, ge=2)
     replications: int = Field(default=1000, ge=2)
     rules: str = "all"

@@ -13,15 +13,15 @@ from agent_lines import LINE
 
 from jitgym import OFF, InputError, load_scenario
 from jitgym.actions import ActionCodec
-from jitgym.agents.algorithms import ALGORITHMS, SpreadDQN
+from jitgym.agents.algorithms import ALGORITHMS, GradientAlgorithm, SpreadDQN
 from jitgym.agents.checkpoint import CHECKPOINT, read_checkpoint
+from jitgym.agents.gradients import GradientSession
 from jitgym.agents.judge import EPISODES, INSTANCE, Judge, Look
 from jitgym.agents.policy import load_agent, save_agent
 from jitgym.agents.sb3 import PullLineVecEnv
 from jitgym.agents.settings import read_settings, scheduled
 from jitgym.agents.structure import Structure
 from jitgym.agents.train import Training, train
-from jitgym.agents.train import _Session as Session
 from jitgym.evaluate import run_policy
 from jitgym.files import scenario_folder
 from jitgym.rules import ConstantRule
@@ -37,8 +37,10 @@ KNOBS = Simulator(SCENARIO).knobs
 NETWORK = {"policy_kwargs": {"net_arch": [8], "activation_fn": "tanh"}}
 ON = {"n_envs": 8, "n_steps": 16, "batch_size": 64, "n_epochs": 1, **NETWORK}
 OFFLINE = {"n_envs": 8, "learning_starts": 64, "batch_size": 64, "buffer_size": 2000, **NETWORK}
-SMALL = {"ppo": ON, "maskable_ppo": ON, "sac": OFFLINE, "dqn": OFFLINE}
+EVOLVED = {"n_envs": 16, "n_pairs": 4, **NETWORK}
+SMALL = {"ppo": ON, "maskable_ppo": ON, "sac": OFFLINE, "dqn": OFFLINE, "es": EVOLVED}
 NAMES = sorted(ALGORITHMS)
+BY_GRADIENTS = [name for name in NAMES if isinstance(ALGORITHMS[name], GradientAlgorithm)]
 
 
 def training(name: str, **changes: Any) -> Training:
@@ -60,10 +62,10 @@ def test_every_algorithm_starts_as_its_rule(name: str, tmp_path: Path) -> None:
     assert (agent.predict(seen)[0] == rule.predict(seen)[0]).mean() > 0.98
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BY_GRADIENTS)
 def test_the_network_taken_out_acts_as_the_model_does(name: str, tmp_path: Path) -> None:
     """Also after the agent was stored and loaded: the same choices as Stable-Baselines3's deterministic ones."""
-    session = Session.begun(training(name, set={"looks": 0}), tmp_path, None)
+    session = GradientSession(training(name, set={"looks": 0}), tmp_path, None)
     session.learn(None, 10**9, lambda: None)
     save_agent(session.policy(), tmp_path / "agent")
     agent = load_agent(tmp_path / "agent", SCENARIO)
@@ -78,7 +80,7 @@ def test_the_network_taken_out_acts_as_the_model_does(name: str, tmp_path: Path)
     assert (agent.predict(seen)[0] == session.structure.choices(theirs)).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BY_GRADIENTS)
 def test_interrupted_training_goes_on_where_it_was(name: str, tmp_path: Path) -> None:
     def interrupt(share: float, word: str) -> None:
         if share > 0.4:
@@ -88,9 +90,9 @@ def test_interrupted_training_goes_on_where_it_was(name: str, tmp_path: Path) ->
         train(training(name), tmp_path, interrupt)
     kept = torch.load(tmp_path / CHECKPOINT, weights_only=True)
     assert 0 < kept["done"] < 512
-    resumed = Session.begun(training(name), tmp_path / "again", None)
+    resumed = GradientSession(training(name), tmp_path / "again", None)
     fresh = resumed.model.get_parameters()["policy"]
-    assert any((fresh[key] != value).any() for key, value in kept["parameters"]["modules"]["policy"].items())
+    assert any((fresh[key] != value).any() for key, value in kept["learned"]["modules"]["policy"].items())
     shares: list[float] = []
     agent = train(training(name), tmp_path, lambda share, word: shares.append(share))
     assert shares[0] > kept["done"] / 512
@@ -99,17 +101,17 @@ def test_interrupted_training_goes_on_where_it_was(name: str, tmp_path: Path) ->
     assert list((tmp_path / "tensorboard").rglob("events.*"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BY_GRADIENTS)
 def test_a_checkpoint_holds_weights_and_optimisers(name: str, tmp_path: Path) -> None:
     """What is read back is, tensor for tensor, what was written."""
     train(training(name), tmp_path)
     kept = torch.load(tmp_path / CHECKPOINT, weights_only=True)
     described = training(name)
     state = read_checkpoint(tmp_path / CHECKPOINT, described.identity(), "cpu")
-    model = Session.begun(described, tmp_path, state).model
+    model = GradientSession(described, tmp_path, state).model
     assert model.num_timesteps == 512
     for part, values in model.get_parameters().items():
-        before = kept["parameters"]["modules"][part]
+        before = kept["learned"]["modules"][part]
         if part.endswith("optimizer"):
             assert values["state"].keys() == before["state"].keys()
             assert values["state"], "an optimiser that has seen nothing proves nothing"
@@ -253,7 +255,7 @@ def test_missing_settings_and_unknown_algorithms_are_refused(tmp_path: Path) -> 
     (tmp_path / "own.yaml").write_text("default: [")
     with pytest.raises(InputError, match="must be a readable YAML file"):
         read_settings("ppo", path=tmp_path / "own.yaml")
-    with pytest.raises(InputError, match="algorithm must be of ppo, maskable_ppo, sac, dqn, got 'pppo'"):
+    with pytest.raises(InputError, match="algorithm must be of ppo, maskable_ppo, sac, dqn, es, got 'pppo'"):
         Training(SCENARIO, 10, algorithm="pppo")
     with pytest.raises(InputError, match="a rate must be a number or lin_ and a number, got 'exp_1'"):
         scheduled("exp_1")
@@ -262,7 +264,7 @@ def test_missing_settings_and_unknown_algorithms_are_refused(tmp_path: Path) -> 
 def test_looking_changes_nothing_of_what_is_learned(tmp_path: Path) -> None:
     last = []
     for looks in (0, 3):
-        session = Session.begun(training("ppo", steps=2048, set={"looks": looks}), tmp_path / str(looks), None)
+        session = GradientSession(training("ppo", steps=2048, set={"looks": looks}), tmp_path / str(looks), None)
         session.learn(None, 10**9, lambda: None)
         last.append(session.current().network.state_dict())
     assert [one.steps for one in session.judge.looks] == [0, 768, 1408, 2048]  # the first whole rollouts after thirds
@@ -292,7 +294,7 @@ def test_an_agent_that_got_clearly_worse_is_taken_back() -> None:
 
 def test_what_is_kept_comes_out_of_training_and_out_of_a_checkpoint(tmp_path: Path) -> None:
     described = training("ppo", steps=2048, set={"looks": 3})
-    session = Session.begun(described, tmp_path, None)
+    session = GradientSession(described, tmp_path, None)
     session.learn(None, 10**9, lambda: None)
     first = session.judge.looks[1]
     session.judge.looks[1] = replace(first, costs=session.judge.looks[-1].costs - 1)  # as if it had been the best

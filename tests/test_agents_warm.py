@@ -15,6 +15,7 @@ from jitgym import OFF, InputError, load_scenario
 from jitgym.actions import ActionCodec
 from jitgym.agents.callback import Curve
 from jitgym.agents.checkpoint import CHECKPOINT, read_checkpoint
+from jitgym.agents.gradients import GradientSession
 from jitgym.agents.masks import Masks
 from jitgym.agents.policy import TrainedPolicy, load_agent, save_agent
 from jitgym.agents.sb3 import PullLineVecEnv
@@ -22,7 +23,6 @@ from jitgym.agents.schedule import Schedule, read_schedule
 from jitgym.agents.settings import read_settings
 from jitgym.agents.structure import Structure
 from jitgym.agents.train import Training, train
-from jitgym.agents.train import _Session as Session
 from jitgym.agents.view import View
 from jitgym.evaluate import run_policy
 from jitgym.observation import Observer
@@ -93,7 +93,7 @@ def test_a_clone_of_a_constant_rule_is_the_rule(tmp_path: Path) -> None:
 
 def test_a_clone_tries_what_lies_near_the_rule_first(tmp_path: Path) -> None:
     """The spread of its first picks is the one that the settings ask for."""
-    session = Session.begun(Training(SCENARIO, 100, np.array([3, 4]), settings=PICKS), tmp_path, None)
+    session = GradientSession(Training(SCENARIO, 100, np.array([3, 4]), settings=PICKS), tmp_path, None)
     observations = session.env.reset()
     picks = np.concatenate([session.model.predict(observations, deterministic=False)[0] for _ in range(200)])
     bell = np.exp(-0.5 * (np.arange(6)[:, None] - np.array([2, 3])) ** 2)
@@ -332,7 +332,7 @@ def test_phases_follow_one_another_by_their_shares(tmp_path: Path) -> None:
     assert [schedule.at(share) for share in (0, 0.2499, 0.25, 0.9, 1)] == [0, 0, 1, 1, 1]
     assert schedule.shares == {SCENARIO.hash: 0.625, busy(0.3).hash: 0.375}
     lines: list[tuple[int, int]] = []
-    session = Session.begun(Training(SCENARIO, 1024, START, settings=SMALL, schedule=schedule), tmp_path, None)
+    session = GradientSession(Training(SCENARIO, 1024, START, settings=SMALL, schedule=schedule), tmp_path, None)
     change = session.env.change
 
     def noted(scenarios: Any) -> None:
@@ -368,7 +368,7 @@ def test_training_goes_on_in_the_phase_where_it_was(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(described, tmp_path, interrupt)
     state = read_checkpoint(tmp_path / CHECKPOINT, described.identity(), "cpu")
-    session = Session.begun(described, tmp_path, state)
+    session = GradientSession(described, tmp_path, state)
     assert [one.batch.scenario.hash for one in session.env.lines] == [busy(0.3).hash]
     with pytest.raises(InputError, match="must be of the same training, but schedule was"):
         train(replace(described, schedule=Schedule.of(SCENARIO)), tmp_path)

@@ -33,7 +33,7 @@ rules: all
 shifts: [demand, lateness]
 rollout: 0
 """
-WEIGHTS = {"luck-0": 3, "luck-1": 1, "luck-2": 2}
+WEIGHTS = {"luck-0": 3, "luck-1": 1, "luck-2": 2, "skill-0": 0.5, "skill-1": 4, "skill-2": 5}
 
 
 @pytest.fixture
@@ -51,7 +51,13 @@ def train(task, report):
     numbers = [max(1, number - task.seed) for number in task.numbers]
     (task.folder / "rule.json").write_text(json.dumps([task.rule, numbers]))
     agent = task.folder.name.rpartition("-")[0]
-    return {"algorithm": task.algorithm, "validation": WEIGHTS[agent], "weights": f"w{task.seed}"}
+    return {
+        "algorithm": task.algorithm,
+        "validation": WEIGHTS[agent],
+        "weights": f"w{agent}",
+        "steps": task.steps,
+        "seconds": 2,
+    }
 
 
 def load(folder, scenario):
@@ -234,6 +240,34 @@ def test_rows_hold_the_selected_agent_against_the_best_rule(finished):
         ]
     )
     assert sum(count(found, "luck").values()) == 2
+
+
+def test_of_several_algorithms_the_best_agent_on_validation_has_a_row_of_its_own(suite, tmp_path):
+    suite.write_text(SUITE.replace("[luck]", "[luck, skill]"))
+    one = contest(suite, tmp_path / "out")
+    results = one.run()
+    found = rows(results, ("luck", "skill"))
+    kinds = ["best agent"] * 2 + ["luck"] * 2 + ["skill"] * 2
+    assert [(row.kind, row.shift) for row in found] == [(k, "") for k in kinds] + [(k, "demand") for k in kinds]
+    best, skill = found[0], found[4]
+    assert (best.task, best.policy, best.spread) == ("four_stage", "skill-0", ())
+    assert (best.difference, best.percent.mean) == (skill.difference, skill.percent.mean)
+    assert len(skill.spread) == 3
+    assert sum(count(found, "best agent").values()) == 2
+    publish(one.suite, results, {}, tmp_path, "jitgym suite small --out DIR")
+    page = (tmp_path / "standings.md").read_text()
+    assert page.index("## best agent") < page.index("## luck") < page.index("## skill")
+    assert "1e-05 M steps, 2 s" in page
+
+
+def test_without_steps_of_its_own_a_suite_trains_for_those_of_the_settings(suite, tmp_path):
+    suite.write_text(SUITE.replace("steps: 10\n", ""))
+    learning = replace(LEARNING, settings=lambda algorithm, line: {"n_timesteps": 70.0 if line == "costly" else 30.0})
+    results = contest(suite, tmp_path / "out", learning=learning).run()
+    assert {name: {a["steps"] for a in result.agents.values()} for name, result in results.items()} == {
+        "four_stage": {30},
+        "costly": {70},
+    }
 
 
 def test_all_seeds_together(finished):
