@@ -182,6 +182,15 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
             ("moves",),
             (*AROUND, "start_spread", "n_pairs", "learning_rate"),
         ),
+        Algorithm(
+            "dcl",
+            "approximate policy iteration by simulation, after deep controlled learning (Temizöz et al. 2025)",
+            ("joint",),
+            (
+                *(*AROUND, "joint_limit", "n_generations", "n_rollouts", "ahead", "exploration"),
+                *("n_epochs", "batch_size", "learning_rate"),
+            ),
+        ),
     )
 }
 

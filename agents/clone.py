@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from jitgym.agents.lines import driver_of
+from jitgym.agents.masks import Masks
 from jitgym.agents.start import Start
 from jitgym.agents.structure import Structure
 from jitgym.agents.view import View
@@ -47,7 +48,9 @@ class Lessons:
     picks: npt.NDArray[np.int64]
 
 
-def visited(scenarios: tuple[Scenario, ...], rule: Start, structure: Structure, view: View, seed: int) -> Lessons:
+def visited(
+    scenarios: tuple[Scenario, ...], rule: Start, structure: Structure, view: View, seed: int, masked: bool = False
+) -> Lessons:
     """Return states that a rule visits, with a steady and with an unsteady hand, and its picks there.
 
     Args:
@@ -56,31 +59,40 @@ def visited(scenarios: tuple[Scenario, ...], rule: Start, structure: Structure, 
         structure: what is picked from.
         view: how the clone will see.
         seed: of the luck and of the hand.
+        masked: whether the clone may not pick what is not worth trying now: it learns the picks that do the same.
 
     Raises:
         InputError: the rule sets a knob to what is not on the menu.
     """
     rng = np.random.default_rng(seed)
-    lessons = [_visited(scenario, rule, structure, view, seed, rng) for scenario in scenarios]
+    lessons = [_visited(scenario, rule, structure, view, seed, rng, masked) for scenario in scenarios]
     frames, picks = (np.concatenate(column) for column in zip(*lessons, strict=True))
     kept = rng.permutation(len(frames))[:STATES]
     return Lessons(frames[kept], picks[kept])
 
 
 def _visited(
-    scenario: Scenario, rule: Start, structure: Structure, view: View, seed: int, rng: np.random.Generator
+    scenario: Scenario,
+    rule: Start,
+    structure: Structure,
+    view: View,
+    seed: int,
+    rng: np.random.Generator,
+    masked: bool,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     steps = min(scenario.horizon, STEPS)
     n_lines = max(3, STATES // steps)
     driver = driver_of(Simulator(scenario, n_lines, seed_bank(seed, n_lines)), rule, view)
     hand = np.resize(UNSTEADY, n_lines)[:, None]
+    masks = Masks(driver.simulator, structure) if masked else None
     lens = view.lens(driver.observer)
     stack, frames, picks = None, [], []
     for _ in range(steps):
-        stack = view.stacked(driver.observer.observe() * lens, stack, None)
+        seen = driver.observer.observe()
+        stack = view.stacked(seen * lens, stack, None)
         chosen = structure.picks(driver.act())
         frames.append(stack)
-        picks.append(chosen)
+        picks.append(chosen if masks is None else masks.standing_for(chosen, seen))
         misses = rng.integers(-NEAR, NEAR + 1, chosen.shape) * (rng.random(chosen.shape) < hand)
         missed = np.clip(chosen + misses, 0, structure.sizes - 1)
         driver.simulator.step(driver.codec.decode(structure.choices(missed)))

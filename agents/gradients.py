@@ -103,7 +103,8 @@ class GradientSession(Session):
         training, env = self.training, self.env
         if self.clones:
             assert training.start is not None
-            lessons = visited(training.phases.scenarios, training.start, self.structure, self.view, training.seed)
+            scenarios = training.phases.scenarios
+            lessons = visited(scenarios, training.start, self.structure, self.view, training.seed, self.masked)
             if training.settings["normalize"]:
                 self.view = env.view = self.view.standardised(lessons.frames[:, -1])
             spread = float(training.settings["clone_spread"])

@@ -17,6 +17,7 @@ from jitgym.observation import Observer
 from jitgym.simulator import Simulator
 
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class _Threshold:
     """Where a maintenance knob stands among the picks, and which entries of the observation tell of its machine.
 
     Attributes:
+        column: its place among the open knobs.
         picks: its part of the mask.
         levels: the thresholds on its menu, ``(n,)``; off counts as beyond every reading.
         reading: entry of the wear reading, and what one level is there.
@@ -31,6 +33,7 @@ class _Threshold:
         is_exact: whether the reading grows by no more than a level a slot.
     """
 
+    column: int
     picks: slice
     levels: npt.NDArray[np.int64]
     reading: int
@@ -68,6 +71,18 @@ class Masks:
             allowed[:, one.picks] = self._allowed(one, observations)
         return allowed
 
+    def standing_for(self, picks: Ints, observations: npt.NDArray[np.float32]) -> Ints:
+        """Return, for picks of all open knobs ``(n, n_open)``, those that may be tried and do the same now."""
+        out = picks.copy()
+        for one in self._thresholds:
+            allowed, chosen = self._allowed(one, observations), picks[:, one.column]
+            reading = np.rint(observations[:, one.reading] / one.scale)
+            now = allowed & (one.levels <= reading[:, None])
+            last = allowed.shape[1] - 1
+            same = np.where(now.any(axis=1) & (one.levels[chosen] <= reading), last - now[:, ::-1].argmax(axis=1), last)
+            out[:, one.column] = np.where(allowed[np.arange(len(picks)), chosen], chosen, same)
+        return out
+
     def _allowed(self, one: _Threshold, observations: npt.NDArray[np.float32]) -> Bools:
         reading = np.rint(observations[:, [one.reading]] / one.scale)
         allowed: Bools = np.ones((len(observations), len(one.levels)), dtype=bool)
@@ -87,8 +102,8 @@ def _thresholds(simulator: Simulator, structure: Structure) -> list[_Threshold]:
     observer = Observer(simulator)
     entries = {entry.name: (i, entry.scale) for i, entry in enumerate(observer.entries)}
     found, start = [], 0
-    for column, size in zip(structure.open, structure.sizes, strict=True):
-        knob = structure.knobs[column]
+    for column, (place, size) in enumerate(zip(structure.open, structure.sizes, strict=True)):
+        knob = structure.knobs[place]
         picks, start = slice(start, start + int(size)), start + int(size)
         stage = simulator.scenario.stages[knob.place] if knob.kind == "pm_level" else None
         if stage is None or f"reading[{stage.name}]" not in entries:
@@ -97,8 +112,9 @@ def _thresholds(simulator: Simulator, structure: Structure) -> list[_Threshold]:
         off = [f"{mode}[{stage.name}]" for mode in ("is_down", "in_pm", "is_waiting")]
         found.append(
             _Threshold(
+                column=column,
                 picks=picks,
-                levels=np.array(structure.menus[column], dtype=np.int64),
+                levels=np.array(structure.menus[place], dtype=np.int64),
                 reading=reading,
                 scale=scale,
                 off=tuple(entries[name][0] for name in off if name in entries),

@@ -27,12 +27,12 @@ LINEAR: Final = "lin_"
 WHOLE: Final = {
     *("n_timesteps", "n_envs", "n_steps", "batch_size", "n_epochs", "buffer_size", "learning_starts", "train_freq"),
     *("gradient_steps", "target_update_interval", "radius", "joint_limit", "frame_stack"),
-    *("looks", "n_pairs"),
+    *("looks", "n_pairs", "n_generations", "n_rollouts", "ahead"),
 }
 MAY_BE_NONE: Final = ("looks",)
 NUMBERS: Final = {
     *("gamma", "gae_lambda", "vf_coef", "max_grad_norm", "tau", "reach", "start_spread", "clone_spread"),
-    *("exploration_fraction", "exploration_initial_eps", "exploration_final_eps"),
+    *("exploration_fraction", "exploration_initial_eps", "exploration_final_eps", "exploration"),
 }
 SPREADS: Final = ("start_spread", "clone_spread")
 RATES: Final = ("learning_rate", "clip_range")

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
 from jitgym.agents.algorithms import GradientAlgorithm, algorithm_of
 from jitgym.agents.checkpoint import CHECKPOINT, read_checkpoint
+from jitgym.agents.controlled import ControlledSession
 from jitgym.agents.evolution import EvolutionSession
 from jitgym.agents.gradients import GradientSession
 from jitgym.agents.policy import TrainedPolicy, require_device
 from jitgym.agents.session import Progress, Session
 from jitgym.agents.settings import read_settings
 from jitgym.agents.training import Training
+
+OTHERS: Final[dict[str, Callable[[Training, Path, dict[str, Any] | None], Session]]] = {
+    "es": EvolutionSession,
+    "dcl": ControlledSession,
+}
+"""What trains by other means than Stable-Baselines3."""
 
 __all__ = ["CHECKPOINT", "Training", "begun", "read_settings", "train"]
 
@@ -65,5 +73,6 @@ def begun(training: Training, folder: Path, state: dict[str, Any] | None) -> Ses
         folder: for TensorBoard's files.
         state: what :func:`read_checkpoint` returned; None: it begins.
     """
-    by_gradients = isinstance(algorithm_of(training.algorithm), GradientAlgorithm)
-    return (GradientSession if by_gradients else EvolutionSession)(training, folder, state)
+    if isinstance(algorithm_of(training.algorithm), GradientAlgorithm):
+        return GradientSession(training, folder, state)
+    return OTHERS[training.algorithm](training, folder, state)

@@ -27,6 +27,7 @@ from jitgym.agents.view import View
 from jitgym.evaluate import run_policy
 from jitgym.observation import Observer
 from jitgym.rules import ConstantRule, rule_family
+from jitgym.scorecard import Scorecard
 from jitgym.seeds import seed_bank
 from jitgym.simulator import Simulator
 
@@ -292,6 +293,32 @@ def test_masked_thresholds_do_what_a_kept_one_does() -> None:
         differ += int((twin.state("mode") != simulator.state("mode"))[beyond].sum())
         differ += int((twin.state("reading") != simulator.state("reading"))[beyond].sum())
     assert differ == 0
+
+
+def test_picks_that_are_masked_have_one_that_does_the_same() -> None:
+    simulator = Simulator(load_scenario(WORN))
+    observer = Observer(simulator)
+    masks = Masks(simulator, Structure.whole(simulator.knobs))
+    seen = np.zeros((4, len(observer.names)), dtype=np.float32)
+    reading = observer.names.index("reading[cut]")
+    seen[:3, reading] = np.array([0, 5, 30]) * observer.entries[reading].scale
+    seen[3, observer.names.index("is_down[cut]")] = 1
+    kept = [masks.standing_for(np.tile([2, level - 1], (4, 1)), seen)[:, 1] + 1 for level in (1, 4, 6, 9, 13)]
+    assert np.transpose(kept).tolist() == [[1, 13, 13, 13, 13], [5, 5, 6, 13, 13], [12, 12, 12, 12, 13], [13] * 5]
+
+
+def test_a_masked_clone_maintains_when_its_rule_does(tmp_path: Path) -> None:
+    """At the level of the rule, though most of the time that level is masked."""
+    scenario = load_scenario(WORN)
+    rule = np.array([3, 6])
+    settings = {**read_settings("maskable_ppo"), "n_envs": 64}
+    agent = train(Training(scenario, 0, rule, settings=settings, algorithm="maskable_ppo"), tmp_path)
+    seeds, card = seed_bank(0, 200, "evaluation"), Scorecard(scenario)
+    constant = ConstantRule(rule, ActionCodec(Simulator(scenario).knobs))
+    mine, theirs = (run_policy(scenario, policy, seeds) for policy in (agent, constant))
+    assert theirs["pms"].sum() > 500
+    assert abs(mine["pms"].sum() / theirs["pms"].sum() - 1) < 0.02
+    assert card.cost(mine).mean() == pytest.approx(card.cost(theirs).mean(), rel=0.02)
 
 
 def test_a_masked_agent_never_picks_what_is_masked(tmp_path: Path) -> None:

@@ -1,0 +1,241 @@
+"""Training by simulation: what every setting would cost from here on, and a network that knows it.
+
+Temizöz, Imdahl, Dijkman, Lamghari-Idrissi & van Jaarsveld, "Deep controlled learning for inventory control", European
+Journal of Operational Research 2025: approximate policy iteration. In states that the agent visits, each setting is
+tried for one step on copies of the line, which go on under the agent; all settings meet the same luck. Where the paper
+has a network learn which setting turned out best, this one learns by how much each differs from their mean: what is a
+close call in one state counts little, and luck averages out between states that look alike.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from stable_baselines3.common.logger import configure
+from torch import nn
+
+from jitgym.actions import ActionCodec
+from jitgym.agents.algorithms import linear_layers
+from jitgym.agents.callback import Curve
+from jitgym.agents.judge import Judge
+from jitgym.agents.policy import TrainedPolicy, build_network
+from jitgym.agents.session import Progress, Save, Session
+from jitgym.agents.settings import scheduled
+from jitgym.agents.training import Training
+from jitgym.observation import Observer
+from jitgym.scenario import Scenario
+from jitgym.scorecard import Floats, Scorecard
+from jitgym.seeds import seed_bank
+from jitgym.simulator import Simulator
+
+Frames = npt.NDArray[np.float32]
+INSTANCE: Final = 1 << 50
+"""Instances of the tuning bank from here on are those of training, two for every batch of states."""
+BATCHES: Final = 1 << 20
+"""Instances of each training seed and generation."""
+LONGEST: Final = 300
+"""Steps of an episode within which states are visited."""
+PILOTS: Final = 16
+"""Points of time at which the rule shows how observations spread,"""
+PILOT_LINES: Final = 256
+"""each on so many lines."""
+
+
+class ControlledSession(Session):
+    """A training by simulation, fresh or as a checkpoint left it; it goes on with the generation that was interrupted.
+
+    Everything that is drawn depends on training seed, generation and batch alone.
+
+    Args:
+        training: what and how.
+        folder: for TensorBoard's files.
+        state: of a checkpoint; None: it begins.
+    """
+
+    def __init__(self, training: Training, folder: Path, state: dict[str, Any] | None) -> None:
+        super().__init__(training)
+        settings = training.settings
+        self._folder = folder
+        self._generations, self._ahead = int(settings["n_generations"]), int(settings["ahead"])
+        self._rollouts = int(settings["n_rollouts"])
+        copies = self._rollouts * self.structure.outputs  # of each state
+        self._states = max(1, int(settings["n_envs"]) // copies)
+        self._batch_steps = self._states * copies * self._ahead
+        self._batches = math.ceil(training.steps / (self._generations * self._batch_steps))
+        self._generation = 0
+        self.curve = Curve(training.steps, self._batches)  # a point is of one generation
+        self.judge = Judge(training.scenario, self._all_steps, self._generations if settings["looks"] else 0)
+        self._network = self._untrained()
+        if state is None:
+            if settings["normalize"]:
+                self.view = self.view.standardised(self._seen())
+        else:
+            self.remember(state)
+            self._generation = state["facts"]["generation"]
+            self._network.load_state_dict(state["learned"])
+
+    @property
+    def _all_steps(self) -> int:
+        return self._generations * self._batches * self._batch_steps
+
+    def _untrained(self) -> nn.Sequential:
+        """Return a network that holds the rule's setting best everywhere."""
+        shape = self.training.settings["policy_kwargs"]
+        hidden, activation = tuple(shape["net_arch"]), shape["activation_fn"]
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(self.training.seed)
+            network = build_network(self.view.inputs, hidden, self.structure.outputs, activation)
+            last = linear_layers(network)[-1]
+            last.weight.zero_()
+            last.bias.zero_()
+            last.bias[max(0, self.structure.home_action)] = 1.0
+        return network.to(self.training.device)
+
+    @property
+    def steps(self) -> int:
+        """Steps of a line that it has learned from, those of copies that only look ahead included."""
+        return self._generation * self._batches * self._batch_steps
+
+    def network(self) -> nn.Sequential:
+        """Return a copy of the network that acts."""
+        return copy.deepcopy(self._network)
+
+    def learned(self) -> dict[str, Any]:
+        """Return the weights of the last whole generation."""
+        return dict(self._network.state_dict())
+
+    def found(self) -> dict[str, Any]:
+        """Return which generation is next."""
+        return {"generation": self._generation}
+
+    def learn(self, progress: Progress | None, checkpoint_every: int, save: Save) -> None:
+        """Train to the last generation; there is a checkpoint after each."""
+        logger = configure(str(self._folder / "tensorboard" / self.training.algorithm), ["tensorboard"])
+        self.curve.begin()
+        try:
+            self.look()
+            while self._generation < self._generations:
+                lessons = [self._lessons(batch, progress) for batch in range(self._batches)]
+                inputs, gains, costs = (np.concatenate(column) for column in zip(*lessons, strict=True))
+                self._fit(inputs, gains)
+                self._generation += 1
+                self.curve.add(costs.tolist(), self.steps)
+                logger.record("rollout/cost_a_slot", float(costs.mean()))
+                logger.dump(self.steps)
+                self.look()
+                save()
+        finally:
+            self.curve.end()
+            logger.close()
+
+    def _lessons(self, batch: int, progress: Progress | None) -> tuple[Frames, Floats, Floats]:
+        """Try every setting in a batch of states.
+
+        Returns:
+            What the network is shown ``(n_states, n_inputs)``, what each setting saves against their mean, in money
+            ``(n_states, n_settings)``, and the mean cost a slot of all copies, ``(1,)``.
+        """
+        done = (self.steps + batch * self._batch_steps) / self._all_steps
+        scenarios = self.training.phases.phases[self.training.phases.at(done)].scenarios
+        scenario = scenarios[batch % len(scenarios)]
+        rng = np.random.default_rng([self.training.seed, self._generation, batch])
+        instance = INSTANCE + 2 * ((self.training.seed * self._generations + self._generation) * BATCHES + batch)
+        agent = TrainedPolicy(self.card(), scenario, self._network, self.training.device)
+        visit = self._visited(agent, scenario, seed_bank(instance, self._states, "tuning"), rng)
+        luck = seed_bank(instance + 1, self._states * self._rollouts, "tuning").reshape(self._states, 1, -1)
+        costs, a_slot = self._costs(agent, scenario, visit, luck)
+        if progress is not None:
+            word = f"generation {self._generation + 1} of {self._generations}, cost {a_slot:.4g} a slot"
+            progress(done + self._batch_steps / self._all_steps, word)
+        return visit.inputs, costs.mean(axis=1, keepdims=True) - costs, np.array([a_slot])
+
+    def _visited(
+        self, agent: TrainedPolicy, scenario: Scenario, seeds: npt.NDArray[np.uint64], rng: np.random.Generator
+    ) -> _Visit:
+        """Let lines run under the agent for a while; on every other one a share of the settings is any."""
+        simulator = Simulator(scenario, len(seeds), seeds, n_threads=self.training.n_threads)
+        observer, codec = Observer(simulator), ActionCodec(simulator.knobs)
+        lens, memory = self.view.lens(observer), None
+        hand = float(self.training.settings["exploration"]) * (np.arange(len(seeds)) % 2)
+        for left in range(int(rng.integers(min(scenario.horizon, LONGEST))), -1, -1):
+            seen = observer.observe()
+            inputs = self.view.inputs_of(self.view.stacked(seen * lens, memory, None))
+            choices, memory = agent.predict(seen, memory)
+            if left:
+                other = self.structure.choices(rng.integers(self.structure.outputs, size=len(seeds)))
+                missed = rng.random(len(seeds)) < hand
+                simulator.step(codec.decode(np.where(missed[:, None], other, choices)))
+        return _Visit(simulator, inputs, memory)
+
+    def _costs(
+        self, agent: TrainedPolicy, scenario: Scenario, visit: _Visit, luck: npt.NDArray[np.uint64]
+    ) -> tuple[Floats, float]:
+        """Return what every setting costs for a while, ``(n_states, n_settings)``, and the mean cost of a slot."""
+        shape = (self._states, self.structure.outputs, self._rollouts)
+        lines = np.repeat(np.arange(self._states), shape[1] * shape[2])
+        copies = visit.simulator.fork(lines, np.broadcast_to(luck, shape).ravel())
+        observer, codec, card = Observer(copies), ActionCodec(copies.knobs), Scorecard(scenario)
+        memory = None if visit.memory is None else visit.memory[lines]
+        every = np.repeat(np.arange(shape[1])[None, :, None], shape[0], axis=0)
+        choices = self.structure.choices(np.broadcast_to(every, shape).ravel())
+        total, plain = np.zeros(len(lines)), 0.0
+        for step in range(self._ahead):
+            if step:
+                choices, memory = agent.predict(observer.observe(), memory)
+            cost = card.cost(copies.step(codec.decode(choices)))
+            plain += float(cost.mean())
+            total += min(1.0, 2 * (1 - step / self._ahead)) * cost  # a sharp end would reward putting things off
+        return total.reshape(shape).mean(axis=2), plain / (self._ahead * scenario.slots_per_step)
+
+    def _fit(self, inputs: Frames, gains: Floats) -> None:
+        """Teach the network what each setting saves, in units of their spread."""
+        settings = self.training.settings
+        x = torch.as_tensor(inputs, device=self.training.device)
+        y = torch.as_tensor(gains / (gains.std() or 1.0), dtype=torch.float32, device=self.training.device)
+        rate, size = scheduled(settings["learning_rate"]), min(int(settings["batch_size"]), len(x))
+        updates = max(1, int(settings["n_epochs"]) * len(x) // size)
+        optimiser = torch.optim.Adam(self._network.parameters())
+        generator = torch.Generator().manual_seed(self.training.seed * self._generations + self._generation)
+        self._network.train()
+        for update in range(updates):
+            for group in optimiser.param_groups:
+                group["lr"] = rate if isinstance(rate, float) else rate(1 - update / updates)
+            rows = torch.randint(len(x), (size,), generator=generator).to(self.training.device)
+            loss = nn.functional.mse_loss(self._network(x[rows]), y[rows])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+        self._network.eval()
+
+    def _seen(self) -> Frames:
+        """Return what the untrained agent, which is the rule, sees of the lines, ``(n, n_entries)``, in its scales."""
+        seen = []
+        for k, scenario in enumerate(self.training.phases.scenarios):
+            agent = TrainedPolicy(self.card(), scenario, self._network, self.training.device)
+            for n in range(PILOTS):
+                seeds, rng = seed_bank(INSTANCE - 1 - n, PILOT_LINES, "tuning"), np.random.default_rng([k, n])
+                inputs = self._visited(agent, scenario, seeds, rng).inputs
+                seen.append(inputs.reshape(len(seeds), self.view.frames, -1)[:, -1])
+        return np.concatenate(seen)
+
+
+@dataclass(frozen=True)
+class _Visit:
+    """States that an agent has come to.
+
+    Attributes:
+        simulator: of the lines that are in them.
+        inputs: what the network is shown there, ``(n_states, n_inputs)``.
+        memory: the agent's last observations, these included; None: it needs none.
+    """
+
+    simulator: Simulator
+    inputs: Frames
+    memory: Any
