@@ -1,4 +1,4 @@
-"""The short line that agents are tested on."""
+"""The short lines that agents are tested on."""
 
 from __future__ import annotations
 
@@ -17,3 +17,13 @@ LINE: dict[str, Any] = {
     "prices": {"wip": 1, "finished_goods": 2, "backlog": 10},
 }
 CARDS_ONLY: dict[str, Any] = {**LINE, "control": LINE["control"][:1]}
+HOLD: dict[str, Any] = {
+    "name": "hold",
+    "slots_per_step": 1,
+    "horizon": 20,
+    "stages": [{"name": "shelf", "process": 1}],
+    "demand": {"law": {"bernoulli": 0.5}, "shortage": "lost"},
+    "control": [{"knob": "kanban", "low": 1, "high": 6, "default": 3}],
+    "prices": {"finished_goods": 1},
+}
+"""Holding less stock is cheaper without end."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from agent_lines import LINE
+from agent_lines import HOLD, LINE
 
 from jitgym import OFF, InputError, load_scenario
 from jitgym.actions import ActionCodec
@@ -38,7 +38,8 @@ NETWORK = {"policy_kwargs": {"net_arch": [8], "activation_fn": "tanh"}}
 ON = {"n_envs": 8, "n_steps": 16, "batch_size": 64, "n_epochs": 1, **NETWORK}
 OFFLINE = {"n_envs": 8, "learning_starts": 64, "batch_size": 64, "buffer_size": 2000, **NETWORK}
 EVOLVED = {"n_envs": 16, "n_pairs": 4, **NETWORK}
-SMALL = {"ppo": ON, "maskable_ppo": ON, "sac": OFFLINE, "dqn": OFFLINE, "es": EVOLVED}
+SIMULATED = {"n_envs": 128, "n_rollouts": 1, "ahead": 4, "n_generations": 2, "n_epochs": 1, **NETWORK}
+SMALL = {"ppo": ON, "maskable_ppo": ON, "sac": OFFLINE, "dqn": OFFLINE, "es": EVOLVED, "dcl": SIMULATED}
 NAMES = sorted(ALGORITHMS)
 BY_GRADIENTS = [name for name in NAMES if isinstance(ALGORITHMS[name], GradientAlgorithm)]
 
@@ -121,16 +122,7 @@ def test_a_checkpoint_holds_weights_and_optimisers(name: str, tmp_path: Path) ->
 
 def test_dqn_learns_the_setting_that_pays(tmp_path: Path) -> None:
     """On a line where holding less stock is cheaper without end, the learned setting is the lowest."""
-    line = {
-        "name": "hold",
-        "slots_per_step": 1,
-        "horizon": 20,
-        "stages": [{"name": "shelf", "process": 1}],
-        "demand": {"law": {"bernoulli": 0.5}, "shortage": "lost"},
-        "control": [{"knob": "kanban", "low": 1, "high": 6, "default": 3}],
-        "prices": {"finished_goods": 1},
-    }
-    scenario = load_scenario(line)
+    scenario = load_scenario(HOLD)
     settings = {**read_settings("dqn"), **OFFLINE, "learning_starts": 400, "target_update_interval": 400}
     settings |= {"gamma": 0.8, "gradient_steps": 16}
     described = Training(scenario, 6000, None, settings=settings, algorithm="dqn")
@@ -255,7 +247,7 @@ def test_missing_settings_and_unknown_algorithms_are_refused(tmp_path: Path) -> 
     (tmp_path / "own.yaml").write_text("default: [")
     with pytest.raises(InputError, match="must be a readable YAML file"):
         read_settings("ppo", path=tmp_path / "own.yaml")
-    with pytest.raises(InputError, match="algorithm must be of ppo, maskable_ppo, sac, dqn, es, got 'pppo'"):
+    with pytest.raises(InputError, match="algorithm must be of ppo, maskable_ppo, sac, dqn, es, dcl, got 'pppo'"):
         Training(SCENARIO, 10, algorithm="pppo")
     with pytest.raises(InputError, match="a rate must be a number or lin_ and a number, got 'exp_1'"):
         scheduled("exp_1")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from agent_lines import LINE
+from agent_lines import HOLD, LINE
 
 from jitgym import OFF, InputError, load_scenario
 from jitgym.agents.evolution import EvolutionSession, Population
@@ -27,15 +27,6 @@ SCENARIO = load_scenario(LINE)
 START = np.array([3, 1, 20, OFF], dtype=np.int32)
 SMALL = {**read_settings("es"), "n_envs": 32, "n_pairs": 4}
 GENERATION = 32 * LINE["horizon"]
-HOLD: dict[str, Any] = {
-    "name": "hold",
-    "slots_per_step": 1,
-    "horizon": 20,
-    "stages": [{"name": "shelf", "process": 1}],
-    "demand": {"law": {"bernoulli": 0.5}, "shortage": "lost"},
-    "control": [{"knob": "kanban", "low": 1, "high": 6, "default": 3}],
-    "prices": {"finished_goods": 1},
-}
 
 
 def training(generations: int = 4, **changes: Any) -> Training:
