@@ -1,0 +1,284 @@
+"""Agents on the exact anchors: how far above the optimum are they, and how far is the best rule they start from?
+
+The line of `exact_maintenance` and the sixteen cases of lost sales of Zipkin (2008): each is solved exactly, the best
+base stock (with maintenance at a level) is found by trying all, and agents that start as that rule are trained by
+simulation. The optimum, run as a policy, the rule and the agents meet the same seeds, so that differences are paired.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from harness import machine, parsed, show_table, wide_console
+
+from jitgym.agents.settings import read_settings
+from jitgym.agents.trainer import load_anywhere, train_one
+from jitgym.anchors import ANCHORS, anchor
+from jitgym.contest import TrainingTask
+from jitgym.evaluate import Policy, run_policy
+from jitgym.files import markdown_table, to_json, write_csv, write_text
+from jitgym.jobs import Executor, Job, Report, Store, digest, do, executor
+from jitgym.optimal import OptimalPolicy
+from jitgym.rules import rule_family
+from jitgym.scorecard import Scorecard
+from jitgym.seeds import seed_bank
+
+Floats = npt.NDArray[np.float64]
+AT_ONCE = 8192
+"""Episodes that are run together."""
+SECTIONS = {name: "lost_sales" if name.startswith("lost_sales") else name for name in ANCHORS}
+"""Section of the settings for each anchor."""
+WANTED = ("exact_maintenance", *(name for name in ANCHORS if name.startswith("lost")))
+
+
+@dataclass(frozen=True)
+class Start:
+    """The best constant rule of an anchor, as tuned rules are named."""
+
+    rule: str
+    numbers: tuple[int, ...]
+
+
+def best_rule(name: str) -> Start:
+    """Return the best constant rule of an anchor: all in range are tried, exactly."""
+    chosen = anchor(name)
+    (kind,) = chosen.rules
+    _, numbers = chosen.best(kind)
+    return Start("basestock+age" if name == "exact_maintenance" else "basestock", numbers)
+
+
+# -- the work of processes --
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is run on an anchor: the optimum and a rule, or a stored agent."""
+
+    name: str
+    n_seeds: int
+    start: Start | None = None
+    folder: Path | None = None
+
+
+def started(name: str, report: Report) -> dict[str, Any]:
+    """Solve an anchor; return its optimum and its best constant rule."""
+    return {
+        "optimum": anchor(name).solved.optimum.cost,
+        "published": dict(anchor(name).published),
+        **asdict(best_rule(name)),
+    }
+
+
+def measured(task: Measurement, report: Report) -> dict[str, list[float]]:
+    """Run policies on the evaluation seeds; return their costs a slot."""
+    chosen = anchor(task.name)
+    policies: dict[str, Policy] = {}
+    if task.folder is not None:
+        policies["agent"] = load_anywhere(task.folder, chosen.scenario)
+    if task.start is not None:
+        policies["optimum"] = OptimalPolicy(chosen.solved)
+        policies["rule"] = rule_family(chosen.scenario, task.start.rule).rule(np.array(task.start.numbers))
+    seeds = seed_bank(0, task.n_seeds, "evaluation")
+    parts = [seeds[k : k + AT_ONCE] for k in range(0, len(seeds), AT_ONCE)]
+    card = Scorecard(chosen.scenario)
+    return {
+        name: np.concatenate([card.cost_a_slot(run_policy(chosen.scenario, one, part)) for part in parts]).tolist()
+        for name, one in policies.items()
+    }
+
+
+# -- what is told --
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of one anchor; distances are in percent of the optimum's cost on the same seeds.
+
+    Attributes:
+        anchor: its name.
+        optimum: lowest average cost of a slot, exactly.
+        published: the same as printed in the source, if there is one.
+        rule: the best constant rule.
+        rule_above: its distance.
+        above: of the agent of each training seed.
+        errors: standard error of each of these.
+        selected: which of them did best on seeds of validation.
+        seconds: that training took, mean.
+    """
+
+    anchor: str
+    optimum: float
+    published: float | None
+    rule: str
+    rule_above: float
+    above: tuple[float, ...]
+    errors: tuple[float, ...]
+    selected: int
+    seconds: float
+
+
+def result_of(
+    name: str,
+    exact: Mapping[str, Any],
+    base: Mapping[str, list[float]],
+    agents: Sequence[tuple[Mapping[str, Any], Any]],
+) -> Result:
+    """Put what is known of an anchor together.
+
+    Args:
+        name: the anchor's.
+        exact: from :func:`started`.
+        base: costs of the optimum and of the rule, by seed.
+        agents: facts of each agent, and its costs.
+    """
+    best = np.array(base["optimum"])
+    unit = 100 / best.mean()
+    gaps = [np.array(costs["agent"]) - best for _, costs in agents]
+    return Result(
+        anchor=name,
+        optimum=exact["optimum"],
+        published=exact["published"].get("optimum"),
+        rule=f"{exact['rule']} ({', '.join(map(str, exact['numbers']))})",
+        rule_above=float(unit * (np.array(base["rule"]) - best).mean()),
+        above=tuple(float(unit * gap.mean()) for gap in gaps),
+        errors=tuple(float(unit * gap.std(ddof=1) / np.sqrt(len(gap))) for gap in gaps),
+        selected=int(np.argmin([facts["validation"] for facts, _ in agents])),
+        seconds=float(np.mean([facts["seconds"] for facts, _ in agents])),
+    )
+
+
+HEADS = (
+    *("anchor", "optimum", "published", "best base stock", "above optimum %", "agent above % [95 % CI]"),
+    *("all training seeds: median (best to worst)", "s"),
+)
+
+
+def table(results: Sequence[Result]) -> list[tuple[str, ...]]:
+    """Return a row for each anchor."""
+    rows = []
+    for one in results:
+        mean, arm = one.above[one.selected], 1.96 * one.errors[one.selected]
+        spread = f"{np.median(one.above):.2f} ({min(one.above):.2f} to {max(one.above):.2f})"
+        published = "" if one.published is None else f"{one.published:.2f}"
+        agent = f"{mean:.2f} [{mean - arm:.2f}, {mean + arm:.2f}]"
+        exact = (f"{one.optimum:.4f}", published, one.rule, f"{one.rule_above:.2f}")
+        rows.append((one.anchor, *exact, agent, spread, f"{one.seconds:.0f}"))
+    return rows
+
+
+def counted(results: Sequence[Result]) -> str:
+    """Return in one sentence how many agents are near the optimum."""
+    near = sum(one.above[one.selected] <= 1 for one in results)
+    worst = max(one.above[one.selected] for one in results)
+    told = f"within 1 % of the optimum on {near} of {len(results)} anchors; at the worst {worst:.2f} % above it"
+    return f"The agent that did best on validation seeds is {told}."
+
+
+# -- from the beginning to the end --
+
+
+def all_results(args: Namespace, store: Store, by: Executor) -> list[Result]:
+    """Solve, train, measure."""
+    solving = {
+        name: Job((name, anchor(name).scenario.hash, "solve"), started, name, f"solve {name}") for name in args.anchors
+    }
+    exact = _done(solving, store, by)
+    lessons, runs = {}, {}
+    for name in args.anchors:
+        scenario, start = anchor(name).scenario, Start(exact[name]["rule"], tuple(exact[name]["numbers"]))
+        settings = read_settings("dcl", SECTIONS[name])
+        if args.steps is not None:
+            settings["n_timesteps"] = args.steps
+        base = (scenario.hash, f"{args.evaluation} seeds", repr(start))
+        runs[name, -1] = Job((*base, "optimum"), measured, Measurement(name, args.evaluation, start), f"run {name}")
+        for seed in range(args.seeds):
+            key = (scenario.hash, f"train {seed}", repr(start), repr(settings))
+            place = f"{name}/{seed}-{digest(key)}"
+            task = TrainingTask(
+                scenario=scenario,
+                algorithm="dcl",
+                steps=int(settings["n_timesteps"]),
+                seed=seed,
+                rule=start.rule,
+                numbers=start.numbers,
+                folder=args.out / "agents" / place,
+                work=args.out / "work" / place,
+                device="cpu",
+                settings=settings,
+            )
+            lessons[name, seed] = Job(key, train_one, task, f"train {seed} on {name}")
+            what = Measurement(name, args.evaluation, None, task.folder)
+            runs[name, seed] = Job((*key, f"{args.evaluation} seeds"), measured, what, f"run agent {seed} on {name}")
+    facts, costs = _done(lessons, store, by), _done(runs, store, by)
+    return [
+        result_of(name, exact[name], costs[name, -1], [(facts[name, k], costs[name, k]) for k in range(args.seeds)])
+        for name in args.anchors
+    ]
+
+
+def _done(jobs: Mapping[Any, Job], store: Store, by: Executor) -> dict[Any, Any]:
+    """Return the results of jobs; what failed ends the script."""
+    results, failures = do(list(jobs.values()), store, by, _tell)
+    for job in jobs.values():
+        if job.key in failures:
+            sys.exit(f"{job.label}: {failures[job.key].error}")
+    return {name: results[job.key] for name, job in jobs.items()}
+
+
+def _tell(label: str, share: float | None, word: str) -> None:
+    if share == 1.0:
+        print(f"{label} {word}".strip(), flush=True)
+
+
+def main() -> None:
+    """Solve, train, measure, print and write."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("anchors", nargs="*", help="of jitgym.anchors (exact_maintenance and all of lost sales)")
+    parser.add_argument("--seeds", type=int, help="training seeds (10)")
+    parser.add_argument("--steps", type=float, help="steps of a line to learn from (those of the settings)")
+    parser.add_argument("--evaluation", type=int, help="episodes that all policies meet (32768)")
+    parser.add_argument("--processes", type=int, default=2, help="trainings at once")
+    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="for all results; goes on where it was")
+    parser.add_argument("--quick", action="store_true", help="a minute: checks the script, measures nothing")
+    quick = ["lost_sales_1_4"]
+    args = parsed(parser, anchors=(quick, list(WANTED)), seeds=(2, 10), steps=(1e6, None), evaluation=(200, 32768))
+    strange = [name for name in args.anchors if name not in WANTED]
+    if strange:
+        parser.error(f"anchors must be of {', '.join(WANTED)}, got {strange[0]}")
+    args.out = args.out.resolve()
+    began = time.perf_counter()
+    results = all_results(args, Store(args.out / "jobs"), executor(args.processes))
+    command = f"python benchmarks/anchor_agents.py --out DIR{' --quick' if args.quick else ''}"
+    about = f"{datetime.now(timezone.utc):%Y-%m-%d}, `{command}`; {machine('torch')}."
+    heads, rows = HEADS, table(results)
+    show_table("Agents trained by simulation, above the exact optimum", heads, rows)
+    wide_console().print(f"{counted(results)}\n{about} {(time.perf_counter() - began) / 60:.0f} min.", soft_wrap=True)
+    write_csv(
+        args.out / "anchor_agents.csv",
+        (
+            {
+                **asdict(one),
+                "above": " ".join(f"{a:.4f}" for a in one.above),
+                "errors": " ".join(f"{e:.4f}" for e in one.errors),
+            }
+            for one in results
+        ),
+    )
+    write_text(
+        args.out / "anchor_agents.json", to_json({"about": about, "results": [asdict(one) for one in results]}) + "\n"
+    )
+    page = ["# Agents on the exact anchors", about, counted(results), markdown_table(heads, rows)]
+    write_text(args.out / "anchor_agents.md", "\n\n".join(page) + "\n")
+
+
+if __name__ == "__main__":
+    main()
