@@ -36,7 +36,7 @@ from jitgym.describe import scenario_report, scenarios_report
 from jitgym.errors import InputError
 from jitgym.files import to_json, write_text
 from jitgym.jobs import Report, Store, executor
-from jitgym.publish import publish
+from jitgym.publish import keep_selected, publish
 from jitgym.report import comparison_report, standings_report, tuning_report
 from jitgym.results import results_folder, tunings_record, write_results
 from jitgym.scenario import Scenario, load_scenario
@@ -267,6 +267,9 @@ def suite(
     seed: SeedOption = 0,
     threads: Annotated[int, typer.Option(help="Processes that share the work.")] = 1,
     agents: Annotated[bool, typer.Option(help="Train agents, or leave it at the rules.")] = True,
+    line: Annotated[
+        list[str] | None, typer.Option(help="Only this line of the suite; may be given several times.")
+    ] = None,
     device: Annotated[str, typer.Option(help="Where agents run: [bold]cpu[/] or [bold]cuda[/].")] = "cpu",
     quick: QuickOption = False,
 ) -> None:
@@ -275,6 +278,7 @@ def suite(
     Interrupted or crashed, the same command goes on. A line that is broken is reported, the others finish.
     """
     described = read_suite(suite)
+    described = described.of(line) if line else described
     if quick:
         small = {"steps": 20_000, "seeds": 2, "replications": 100, "rollout": min(20, described.plan.rollout)}
         described = replace(described, plan=described.plan.model_copy(update=small))
@@ -292,8 +296,10 @@ def suite(
     from jitgym.plots import write_standings_figure
 
     out.mkdir(parents=True, exist_ok=True)
-    command = " ".join(["jitgym suite", suite, *(["--quick"] if quick else []), *([] if agents else ["--no-agents"])])
+    options = [*(f"--line {name}" for name in line or ()), *(["--quick"] * quick), *(["--no-agents"] * (not agents))]
+    command = " ".join(["jitgym suite", suite, *options])
     found, together = publish(described, results, contest.faults, out, f"{command} --out DIR")
+    keep_selected(results, described.plan.algorithms, out)
     if found:
         write_standings_figure(found, together, out / "standings.png")
     console = Console(markup=False, highlight=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -52,6 +53,23 @@ def publish(
     write_text(folder / "standings.json", to_json(record) + "\n")
     write_text(folder / "standings.md", markdown(suite, results, found, together, faults, about))
     return found, together
+
+
+def keep_selected(results: Mapping[str, TaskResult], algorithms: Sequence[str], out: Path) -> None:
+    """Copy the agents that the standings are of to ``selected/<line>/<algorithm>``, apart from the many others.
+
+    Args:
+        results: what came of every line.
+        algorithms: of the agents.
+        out: the folder of the contest, with all agents in ``agents``.
+    """
+    for task, result in results.items():
+        for algorithm in algorithms:
+            agent = result.selected(algorithm)
+            if agent is not None:
+                folder = out / "selected" / task / algorithm
+                shutil.rmtree(folder, ignore_errors=True)
+                shutil.copytree(out / "agents" / result.agents[agent]["folder"], folder)
 
 
 def markdown(

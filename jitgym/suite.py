@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jitgym.compare import families_of
 from jitgym.errors import InputError
-from jitgym.files import read_yaml, scenario_folder
+from jitgym.files import nearest, read_yaml, scenario_folder
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.shifts import SHIFTS
 
@@ -62,6 +62,19 @@ class Suite:
     plan: SuiteFile
     tasks: Mapping[str, Scenario]
     broken: Mapping[str, str]
+
+    def of(self, lines: Sequence[str]) -> Suite:
+        """Return the suite of some of its lines, in its own order.
+
+        Raises:
+            InputError: a line that it does not have, or that is broken.
+        """
+        for name in lines:
+            if name in self.broken:
+                raise InputError(f"line {name}: {self.broken[name]}")
+            if name not in self.tasks:
+                raise InputError(f"line must be of the suite, got {name!r}{nearest(name, self.tasks)}")
+        return Suite(self.plan, {name: line for name, line in self.tasks.items() if name in lines}, {})
 
 
 def read_suite(source: str | Path) -> Suite:

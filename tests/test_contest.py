@@ -12,7 +12,7 @@ import pytest
 from jitgym.contest import Contest, Learning, scores
 from jitgym.errors import InputError
 from jitgym.jobs import Serial
-from jitgym.publish import publish
+from jitgym.publish import keep_selected, publish
 from jitgym.rules import rule_family
 from jitgym.scenario import load_scenario
 from jitgym.search import Budget
@@ -186,6 +186,20 @@ def test_a_contest_that_crashed_goes_on(suite, tmp_path):
     assert {label for label, _, word in told if word == ""} - before
 
 
+def test_one_line_alone_comes_to_the_same(suite, tmp_path, finished):
+    _, together = finished
+    alone = Contest(read_suite(suite).of(["costly"]), tmp_path / "out", Serial(), lambda *told: None, LEARNING, TINY)
+    results = alone.run()
+    assert list(results) == ["costly"]
+    for name, evaluation in results["costly"].evaluations.items():
+        assert evaluation["costs"] == together["costly"].evaluations[name]["costs"]
+    with pytest.raises(InputError, match=r"line must be of the suite, got 'costy' \(did you mean 'costly'\?\)"):
+        read_suite(suite).of(["costy"])
+    suite.write_text(SUITE.replace("scenario: lost_sales", "scenario: lost_sails"))
+    with pytest.raises(InputError, match=r"line costly: .*lost_sails"):
+        read_suite(suite).of(["costly"])
+
+
 def test_what_is_broken_is_told_and_the_rest_finishes(suite, tmp_path):
     more = "tasks:\n  - {scenario: four_stag}\n  - {scenario: four_stage, name: bare, change: {stages: []}}"
     suite.write_text(SUITE.replace("tasks:", more))
@@ -295,6 +309,16 @@ def test_what_is_published(finished, tmp_path):
         first = next(r for r in csv.DictReader(file) if r["task"] == "costly")
     assert first["rule"] == results["costly"].best_rule
     assert float(first["difference"]) == 0
+
+
+def test_the_agents_of_the_standings_are_kept_apart(suite, tmp_path):
+    out = tmp_path / "out"
+    results = contest(suite, out).run()
+    for _ in range(2):  # again: over the old ones
+        keep_selected(results, ("luck",), out)
+    for task, result in results.items():
+        kept = json.loads((out / "selected" / task / "luck" / "rule.json").read_text())
+        assert kept == json.loads((out / "agents" / result.agents["luck-1"]["folder"] / "rule.json").read_text())
 
 
 def test_the_figure_is_drawn(finished, tmp_path):
