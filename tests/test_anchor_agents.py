@@ -1,0 +1,61 @@
+"""Agents against the exact optimum: what the benchmark computes and tells."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "benchmarks"))
+
+pytest.importorskip("stable_baselines3", reason="needs the extra `agents`")
+
+from anchor_agents import SECTIONS, WANTED, Measurement, Start, counted, measured, result_of, started, table  # noqa: E402
+
+from jitgym.agents.settings import read_settings  # noqa: E402
+from jitgym.anchors import anchor  # noqa: E402
+
+EXACT = {"optimum": 4.04, "published": {}, "rule": "basestock", "numbers": [12]}
+
+
+def facts(validation: float) -> dict[str, float]:
+    return {"validation": validation, "seconds": 10.0}
+
+
+def test_distances_are_paired_and_in_percent_of_the_optimum():
+    luck = np.random.default_rng(0).normal(0, 1, 400)
+    base = {"optimum": (4 + luck).tolist(), "rule": (4.4 + luck).tolist()}
+    agents = [(facts(5.0), {"agent": (4.08 + luck).tolist()}), (facts(4.0), {"agent": (4.02 + luck).tolist()})]
+    one = result_of("lost_sales_1_4", EXACT, base, agents)
+    unit = 100 / np.mean(base["optimum"])
+    assert one.rule_above == pytest.approx(0.4 * unit)
+    assert one.above == pytest.approx([0.08 * unit, 0.02 * unit])
+    assert max(one.errors) < 1e-9  # the luck is the same for all
+    assert (one.selected, one.seconds, one.published) == (1, 10.0, None)
+    (row,) = table([one])
+    assert row[2] == ""
+    assert row[5].startswith(f"{0.02 * unit:.2f} [")
+    assert "within 1 % of the optimum on 1 of 1 anchors" in counted([one])
+
+
+def test_an_anchor_is_solved_and_its_best_rule_found_and_run():
+    exact = started("lost_sales_1_4", lambda *told: None)
+    assert exact["optimum"] == pytest.approx(exact["published"]["optimum"], abs=0.005)
+    start = Start(exact["rule"], tuple(exact["numbers"]))
+    costs = measured(Measurement("lost_sales_1_4", 300, start), lambda *told: None)
+    assert {name: len(found) for name, found in costs.items()} == {"optimum": 300, "rule": 300}
+    gap = np.array(costs["rule"]) - np.array(costs["optimum"])
+    exactly = anchor("lost_sales_1_4").cost("base stock", start.numbers) - exact["optimum"]
+    assert (
+        abs(gap.mean() - exactly) < 4 * gap.std() / np.sqrt(300) + 0.01
+    )  # 0.01: an episode ends, the long run does not
+
+
+def test_every_anchor_has_settings():
+    assert len(WANTED) == 17
+    for name in WANTED:
+        read_settings("dcl", SECTIONS[name])
+    assert read_settings("dcl", SECTIONS["lost_sales_4_39"])["ahead"] < read_settings("dcl")["ahead"]
