@@ -18,14 +18,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import torch
-from stable_baselines3.common.logger import configure
 from torch import nn
 
 from jitgym.actions import ActionCodec
-from jitgym.agents.algorithms import linear_layers
 from jitgym.agents.callback import Curve
 from jitgym.agents.judge import Judge
-from jitgym.agents.policy import TrainedPolicy, build_network
+from jitgym.agents.policy import TrainedPolicy
 from jitgym.agents.session import Progress, Save, Session
 from jitgym.agents.settings import scheduled
 from jitgym.agents.training import Training
@@ -72,7 +70,7 @@ class ControlledSession(Session):
         self._generation = 0
         self.curve = Curve(training.steps, self._batches)  # a point is of one generation
         self.judge = Judge(training.scenario, self._all_steps, self._generations if settings["looks"] else 0)
-        self._network = self._untrained()
+        self._network = self.rule_network()
         if state is None:
             if settings["normalize"]:
                 self.view = self.view.standardised(self._seen())
@@ -84,19 +82,6 @@ class ControlledSession(Session):
     @property
     def _all_steps(self) -> int:
         return self._generations * self._batches * self._batch_steps
-
-    def _untrained(self) -> nn.Sequential:
-        """Return a network that holds the rule's setting best everywhere."""
-        shape = self.training.settings["policy_kwargs"]
-        hidden, activation = tuple(shape["net_arch"]), shape["activation_fn"]
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(self.training.seed)
-            network = build_network(self.view.inputs, hidden, self.structure.outputs, activation)
-            last = linear_layers(network)[-1]
-            last.weight.zero_()
-            last.bias.zero_()
-            last.bias[max(0, self.structure.home_action)] = 1.0
-        return network.to(self.training.device)
 
     @property
     def steps(self) -> int:
@@ -117,23 +102,16 @@ class ControlledSession(Session):
 
     def learn(self, progress: Progress | None, checkpoint_every: int, save: Save) -> None:
         """Train to the last generation; there is a checkpoint after each."""
-        logger = configure(str(self._folder / "tensorboard" / self.training.algorithm), ["tensorboard"])
-        self.curve.begin()
-        try:
+        with self.logged(self._folder) as note:
             self.look()
             while self._generation < self._generations:
                 lessons = [self._lessons(batch, progress) for batch in range(self._batches)]
                 inputs, gains, costs = (np.concatenate(column) for column in zip(*lessons, strict=True))
                 self._fit(inputs, gains)
                 self._generation += 1
-                self.curve.add(costs.tolist(), self.steps)
-                logger.record("rollout/cost_a_slot", float(costs.mean()))
-                logger.dump(self.steps)
+                note(costs)
                 self.look()
                 save()
-        finally:
-            self.curve.end()
-            logger.close()
 
     def _lessons(self, batch: int, progress: Progress | None) -> tuple[Frames, Floats, Floats]:
         """Try every setting in a batch of states.

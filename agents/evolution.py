@@ -19,14 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.stats import rankdata
-from stable_baselines3.common.logger import configure
 from torch import nn
 from torch.func import functional_call, vmap
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from jitgym.agents.algorithms import linear_layers
 from jitgym.agents.callback import Curve
-from jitgym.agents.policy import TrainedPolicy, build_network
+from jitgym.agents.policy import TrainedPolicy
 from jitgym.agents.session import Progress, Save, Session
 from jitgym.agents.settings import scheduled
 from jitgym.agents.training import Training
@@ -96,7 +94,7 @@ class EvolutionSession(Session):
         self._episodes = int(settings["n_envs"]) // (2 * self._pairs)
         self._done = self._generation = 0
         self.curve = Curve(training.steps, 2 * self._pairs)  # a point is of one generation
-        self._network = self._untrained()
+        self._network = self.rule_network()
         if state is None:
             seen = self._seen()
             if settings["normalize"]:
@@ -114,17 +112,6 @@ class EvolutionSession(Session):
         if state is not None:
             self._optimiser.load_state_dict(state["learned"]["optimiser"])
         self._courses: dict[str, tuple[Population, TrainedPolicy]] = {}
-
-    def _untrained(self) -> nn.Sequential:
-        """Return a network that makes no move: the agent is the rule."""
-        shape = self.training.settings["policy_kwargs"]
-        hidden, activation = tuple(shape["net_arch"]), shape["activation_fn"]
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(self.training.seed)
-            network = build_network(self.view.inputs, hidden, self.structure.outputs, activation)
-            for weights in linear_layers(network)[-1].parameters():
-                weights.zero_()
-        return network.to(self.training.device)
 
     @property
     def steps(self) -> int:
@@ -147,25 +134,18 @@ class EvolutionSession(Session):
 
     def learn(self, progress: Progress | None, checkpoint_every: int, save: Save) -> None:
         """Train to the last step, in whole generations."""
-        logger = configure(str(self._folder / "tensorboard" / self.training.algorithm), ["tensorboard"])
         saved = self._done
-        self.curve.begin()
-        try:
+        with self.logged(self._folder) as note:
             self.look()
             while self._done < self.training.steps:
                 costs = self._next_generation()
-                self.curve.add(costs.tolist(), self._done)
-                logger.record("rollout/cost_a_slot", float(costs.mean()))
-                logger.dump(self._done)
+                note(costs)
                 self.look()
                 if self._done - saved >= checkpoint_every:
                     save()
                     saved = self._done
                 if progress is not None:
                     progress(min(1.0, self._done / self.training.steps), f"cost {costs.mean():.4g} a slot")
-        finally:
-            self.curve.end()
-            logger.close()
 
     def _next_generation(self) -> Floats:
         """Try a generation and step towards what was better; return the mean cost a slot of each agent."""

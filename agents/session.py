@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from stable_baselines3.common.logger import configure
 from torch import nn
 
-from jitgym.agents.algorithms import algorithm_of
+from jitgym.agents.algorithms import algorithm_of, linear_layers
 from jitgym.agents.callback import Curve
 from jitgym.agents.card import Card, Departure, TrainedOn
 from jitgym.agents.checkpoint import write_checkpoint
 from jitgym.agents.judge import Judge
-from jitgym.agents.policy import TrainedPolicy
+from jitgym.agents.policy import TrainedPolicy, build_network
 from jitgym.agents.training import Training
 from jitgym.agents.view import Layout, View
 from jitgym.observation import Observer
+from jitgym.scorecard import Floats
 from jitgym.simulator import Simulator
 
 PACKAGES: Final = ("jitgym", "torch", "stable-baselines3", "sb3-contrib", "safetensors", "gymnasium", "numpy")
@@ -111,6 +115,37 @@ class Session(ABC):
         if self.judge.kept is not None:
             agent.network.load_state_dict(self.judge.kept.weights)
         return agent
+
+    def rule_network(self) -> nn.Sequential:
+        """Return an untrained network that acts as the rule: it makes no move, or holds the rule's setting best."""
+        shape = self.training.settings["policy_kwargs"]
+        hidden, activation = tuple(shape["net_arch"]), shape["activation_fn"]
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(self.training.seed)
+            network = build_network(self.view.inputs, hidden, self.structure.outputs, activation)
+            last = linear_layers(network)[-1]
+            last.weight.zero_()
+            last.bias.zero_()
+            if self.structure.home_action >= 0:
+                last.bias[self.structure.home_action] = 1.0
+        return network.to(self.training.device)
+
+    @contextmanager
+    def logged(self, folder: Path) -> Iterator[Callable[[Floats], None]]:
+        """Draw the curve and TensorBoard's while it learns; yields what notes the costs a slot of a generation."""
+        logger = configure(str(folder / "tensorboard" / self.training.algorithm), ["tensorboard"])
+
+        def note(costs: Floats) -> None:
+            self.curve.add(costs.tolist(), self.steps)
+            logger.record("rollout/cost_a_slot", float(costs.mean()))
+            logger.dump(self.steps)
+
+        self.curve.begin()
+        try:
+            yield note
+        finally:
+            self.curve.end()
+            logger.close()
 
     @property
     def clones(self) -> bool:
