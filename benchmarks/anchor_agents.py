@@ -7,7 +7,6 @@ simulation. The optimum, run as a policy, the rule and the agents meet the same 
 
 from __future__ import annotations
 
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from harness import machine, parsed, show_table, wide_console
+from harness import done, machine, parsed, show_table, wide_console
 
 from jitgym.agents.settings import read_settings
 from jitgym.agents.trainer import load_anywhere, train_one
@@ -26,7 +25,7 @@ from jitgym.anchors import ANCHORS, anchor
 from jitgym.contest import TrainingTask
 from jitgym.evaluate import Policy, run_policy
 from jitgym.files import markdown_table, to_json, write_csv, write_text
-from jitgym.jobs import Executor, Job, Report, Store, digest, do, executor
+from jitgym.jobs import Executor, Job, Report, Store, digest, executor
 from jitgym.optimal import OptimalPolicy
 from jitgym.rules import rule_family
 from jitgym.scorecard import Scorecard
@@ -191,7 +190,7 @@ def all_results(args: Namespace, store: Store, by: Executor) -> list[Result]:
     solving = {
         name: Job((name, anchor(name).scenario.hash, "solve"), started, name, f"solve {name}") for name in args.anchors
     }
-    exact = _done(solving, store, by)
+    exact = done(solving, store, by)
     lessons, runs = {}, {}
     for name in args.anchors:
         scenario, start = anchor(name).scenario, Start(exact[name]["rule"], tuple(exact[name]["numbers"]))
@@ -218,25 +217,11 @@ def all_results(args: Namespace, store: Store, by: Executor) -> list[Result]:
             lessons[name, seed] = Job(key, train_one, task, f"train {seed} on {name}")
             what = Measurement(name, args.evaluation, None, task.folder)
             runs[name, seed] = Job((*key, f"{args.evaluation} seeds"), measured, what, f"run agent {seed} on {name}")
-    facts, costs = _done(lessons, store, by), _done(runs, store, by)
+    facts, costs = done(lessons, store, by), done(runs, store, by)
     return [
         result_of(name, exact[name], costs[name, -1], [(facts[name, k], costs[name, k]) for k in range(args.seeds)])
         for name in args.anchors
     ]
-
-
-def _done(jobs: Mapping[Any, Job], store: Store, by: Executor) -> dict[Any, Any]:
-    """Return the results of jobs; what failed ends the script."""
-    results, failures = do(list(jobs.values()), store, by, _tell)
-    for job in jobs.values():
-        if job.key in failures:
-            sys.exit(f"{job.label}: {failures[job.key].error}")
-    return {name: results[job.key] for name, job in jobs.items()}
-
-
-def _tell(label: str, share: float | None, word: str) -> None:
-    if share == 1.0:
-        print(f"{label} {word}".strip(), flush=True)
 
 
 def main() -> None:

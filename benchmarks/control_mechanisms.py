@@ -9,7 +9,6 @@ the scenario's own prices, and held against the frontiers at their own service.
 
 from __future__ import annotations
 
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from harness import machine, parsed, show_table, wide_console
+from harness import done, machine, parsed, show_table, tell_end, wide_console
 
 from jitgym.agents.settings import read_settings
 from jitgym.agents.trainer import load_anywhere, train_one
@@ -29,7 +28,7 @@ from jitgym.compare import FULL, QUICK, best_rule, families_of
 from jitgym.contest import TrainingTask
 from jitgym.evaluate import Policy, run_policy
 from jitgym.files import markdown_table, to_json, write_csv, write_text
-from jitgym.jobs import Executor, Job, Report, Store, digest, do, executor
+from jitgym.jobs import Executor, Job, Report, Store, digest, executor
 from jitgym.ledger import Ledger
 from jitgym.rules import rule_family
 from jitgym.scenario import Scenario, load_scenario
@@ -259,15 +258,15 @@ def rule_points(scenario: Scenario, args: Namespace, store: Store, by: Executor)
         for rule in RULES
         for price in PRICES
     }
-    found = done(list(searches.values()), store, by)
-    measurements = []
+    found = done(searches, store, by)
+    measurements = {}
     for rule in RULES:
-        vectors = sorted({tuple(v) for price in PRICES for v in found[searches[rule, price].key]})
+        vectors = sorted({tuple(v) for price in PRICES for v in found[rule, price]})
         task = Measurement(scenario, rule, tuple(vectors), args.evaluation)
         key = (scenario.hash, f"measure {rule}", f"{args.evaluation} seeds", repr(vectors))
-        measurements.append(Job(key, measured, task, f"measure {rule}"))
+        measurements[rule] = Job(key, measured, task, f"measure {rule}")
     results = done(measurements, store, by)
-    return [points_of(results[job.key]) for job in measurements]
+    return [points_of(results[rule]) for rule in RULES]
 
 
 def agent_points(scenario: Scenario, args: Namespace, store: Store, by: Executor) -> list[Point]:
@@ -275,9 +274,9 @@ def agent_points(scenario: Scenario, args: Namespace, store: Store, by: Executor
     if not args.agents:
         return []
     families, budget = families_of(scenario, "all"), QUICK if args.quick else FULL
-    best = best_rule(tune_all(scenario, families, 0, budget, store, by, tell))
+    best = best_rule(tune_all(scenario, families, 0, budget, store, by, tell_end))
     settings, rule = read_settings("ppo", scenario.name), best.family.name
-    lessons, measurements = [], []
+    lessons, measurements = {}, {}
     for seed in range(args.agents):
         key = (scenario.hash, f"train {seed}", f"{args.steps} steps", rule, repr(best.numbers), repr(settings))
         name = f"{seed}-{digest(key)}"
@@ -293,27 +292,12 @@ def agent_points(scenario: Scenario, args: Namespace, store: Store, by: Executor
             device="cpu",
             settings=settings,
         )
-        lessons.append(Job(key, train_one, task, f"train {seed}"))
+        lessons[seed] = Job(key, train_one, task, f"train {seed}")
         what = Measurement(scenario, f"agent {seed}", (), args.evaluation, task.folder)
-        measurements.append(Job((*key, f"{args.evaluation} seeds"), measured, what, f"measure agent {seed}"))
+        measurements[seed] = Job((*key, f"{args.evaluation} seeds"), measured, what, f"measure agent {seed}")
     done(lessons, store, by)
     results = done(measurements, store, by)
-    return [one for job in measurements for one in points_of(results[job.key])]
-
-
-def done(jobs: list[Job], store: Store, by: Executor) -> Mapping[tuple[str, ...], Any]:
-    """Return the results of jobs by key; what failed ends the script."""
-    results, failures = do(jobs, store, by, tell)
-    for job in jobs:
-        if job.key in failures:
-            sys.exit(f"{job.label}: {failures[job.key].error}")
-    return results
-
-
-def tell(label: str, share: float | None, word: str) -> None:
-    """Print what has ended."""
-    if share == 1.0:
-        print(f"{label} {word}".strip(), flush=True)
+    return [one for found in results.values() for one in points_of(found)]
 
 
 def points_of(records: Sequence[Mapping[str, Any]]) -> list[Point]:

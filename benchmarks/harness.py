@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
 from jitgym import benchmark
 from jitgym.benchmark import CLOCKS, Rates, spell
+from jitgym.jobs import Executor, Job, Store, do
+
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,21 @@ def show_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) 
     for row in rows:
         table.add_row(*row)
     wide_console().print(table)
+
+
+def done(jobs: Mapping[Name, Job], store: Store, by: Executor) -> dict[Name, Any]:
+    """Do jobs that are not done yet; return their results. What failed ends the script."""
+    results, failures = do(list(jobs.values()), store, by, tell_end)
+    for job in jobs.values():
+        if job.key in failures:
+            sys.exit(f"{job.label}: {failures[job.key].error}")
+    return {name: results[job.key] for name, job in jobs.items()}
+
+
+def tell_end(label: str, share: float | None, word: str) -> None:
+    """Print what has ended."""
+    if share == 1.0:
+        print(f"{label} {word}".strip(), flush=True)
 
 
 def wide_console() -> Console:
