@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -73,8 +74,15 @@ def noise_thresholds(monitoring: str | Noise) -> Ints:
     return _ints(threshold(p) for p in stats.norm.cdf((np.arange(2 * radius) - radius + 0.5) / sd))
 
 
+@lru_cache(maxsize=4096)  # a season has hundreds of them, and every simulator asks for all
 def demand_thresholds(law: DemandLaw, rate: float = 1.0) -> Ints:
-    """Return the count thresholds of a slot's demand, its mean multiplied by a rate."""
+    """Return the count thresholds of a slot's demand, its mean multiplied by a rate; they are not to be written to."""
+    found = _demand_thresholds(law, rate)
+    found.flags.writeable = False
+    return found
+
+
+def _demand_thresholds(law: DemandLaw, rate: float) -> Ints:
     if law.bernoulli is not None:
         return count_thresholds([1 - law.bernoulli * rate])
     if law.table is not None:
