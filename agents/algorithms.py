@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,12 +61,14 @@ class Algorithm:
         title: as its authors call it, with the source.
         kinds: what its actions may be.
         own: settings that are ours.
+        anew: whether its joint settings are those of one who decides anew in every step.
     """
 
     name: str
     title: str
     kinds: tuple[Kind, ...]
     own: tuple[str, ...]
+    anew: bool = field(default=False, kw_only=True)
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -190,6 +192,7 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
                 *(*AROUND, "joint_limit", "n_generations", "n_rollouts", "ahead", "exploration"),
                 *("n_epochs", "batch_size", "learning_rate"),
             ),
+            anew=True,
         ),
     )
 }

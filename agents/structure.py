@@ -170,12 +170,21 @@ class Structure:
 
     @classmethod
     def deciding(
-        cls, knobs: tuple[Knob, ...], home: npt.ArrayLike, radius: int = RADIUS, reach: float = REACH
+        cls,
+        knobs: tuple[Knob, ...],
+        home: npt.ArrayLike,
+        radius: int = RADIUS,
+        reach: float = REACH,
+        limit: int = JOINT_LIMIT,
     ) -> Structure:
-        """Return the neighbourhood of a rule for one who decides anew in every step, as moves without radii.
+        """Return joint settings for one who decides anew in every step.
 
         A machine is maintained now, as the rule says, or not now; a supplier is asked for any quantity; all else is
-        near the rule.
+        near the rule. Offered are all combinations, if these are within the limit, or else the rule's setting and every
+        other value of one knob at a time.
+
+        Raises:
+            InputError: even these are too many.
         """
         around = cls.around(knobs, home, radius, reach)
         assert around.home is not None
@@ -186,7 +195,23 @@ class Structure:
             else:
                 whole = knob.kind in ("order", "expedite") and value != OFF
                 menus.append(tuple(range(knob.low, knob.high + 1)) if whole else menu)
-        return cls(knobs, menus, around.home)
+        wide = cls(knobs, menus, around.home)
+        if math.prod(wide.sizes.tolist()) <= limit:
+            return wide.jointly(limit)
+        picks = wide._one_by_one()
+        if len(picks) > limit:
+            raise InputError(
+                f"an action that is one index needs at most {limit} settings, got {len(picks)} of one knob"
+            )
+        return cls(knobs, menus, around.home, None, picks)
+
+    def _one_by_one(self) -> list[tuple[int, ...]]:
+        """Return home's picks, and every other value of one knob at a time."""
+        home = self._home_picks.tolist()
+        picks = [tuple(home)]
+        for row, size in enumerate(self.sizes):
+            picks += [(*home[:row], pick, *home[row + 1 :]) for pick in range(size) if pick != home[row]]
+        return picks
 
     def jointly(self, limit: int = JOINT_LIMIT) -> Structure:
         """Return the same menus as one list of joint settings: every combination, if these are within the limit.
@@ -199,8 +224,6 @@ class Structure:
         count = math.prod(int(size) for size in self.sizes)
         if count <= limit:
             return Structure(self.knobs, self.menus, self.home, None, list(product(*map(range, self.sizes))))
-        if self.home is not None and self.radii is None:
-            return Structure(self.knobs, self.menus, self.home, None, self._one_by_one(limit))
         if self.radii is None:
             raise InputError(
                 f"an action that is one index needs at most {limit} joint settings of the knobs, got {count}: "
@@ -212,16 +235,6 @@ class Structure:
         if len(picks) > limit:
             raise InputError(f"an action that is one index needs at most {limit} settings, got {len(picks)} moves")
         return Structure(self.knobs, self.menus, self.home, None, list(picks))
-
-    def _one_by_one(self, limit: int) -> list[tuple[int, ...]]:
-        """Return home's picks, and every other value of one knob at a time."""
-        home = self._home_picks.tolist()
-        picks = [tuple(home)]
-        for row, size in enumerate(self.sizes):
-            picks += [(*home[:row], pick, *home[row + 1 :]) for pick in range(size) if pick != home[row]]
-        if len(picks) > limit:
-            raise InputError(f"an action that is one index needs at most {limit} settings, got {len(picks)} moves")
-        return picks
 
     @property
     def home_action(self) -> int:

@@ -81,11 +81,11 @@ class Training:
         knobs, kinds = Simulator(self.scenario).knobs, algorithm_of(self.algorithm).kinds
         wanted = self.settings.get("actions", kinds[0])
         home, base = constant_knobs(self.start), self.base
-        if home is not None and self.algorithm == "dcl":
-            deciding = Structure.deciding(knobs, home, int(self.settings["radius"]), self.settings["reach"])
-            return deciding.jointly(int(self.settings["joint_limit"]))
         if home is not None and wanted != "picks":
-            around = Structure.around(knobs, home, int(self.settings["radius"]), self.settings["reach"])
+            near = int(self.settings["radius"]), float(self.settings["reach"])
+            if algorithm_of(self.algorithm).anew:
+                return Structure.deciding(knobs, home, *near, int(self.settings["joint_limit"]))
+            around = Structure.around(knobs, home, *near)
             return around if wanted == "moves" else around.jointly(int(self.settings["joint_limit"]))
         if base is not None:
             usual = usual_knobs(self.scenario, base, self.seed)

@@ -7,7 +7,6 @@ simulation. The optimum, run as a policy, the rule and the agents meet the same 
 
 from __future__ import annotations
 
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,15 +16,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from harness import done, machine, parsed, show_table, wide_console
+from harness import command_line, done, machine, parsed, show_table, wide_console
+from lessons import lesson
 
 from jitgym.agents.settings import read_settings
-from jitgym.agents.trainer import load_anywhere, train_one
+from jitgym.agents.trainer import load_anywhere
 from jitgym.anchors import ANCHORS, anchor
-from jitgym.contest import TrainingTask
 from jitgym.evaluate import Policy, run_policy
 from jitgym.files import markdown_table, to_json, write_csv, write_text
-from jitgym.jobs import Executor, Job, Report, Store, digest, executor
+from jitgym.jobs import Executor, Job, Report, Store, executor
 from jitgym.optimal import OptimalPolicy
 from jitgym.rules import rule_family
 from jitgym.scorecard import Scorecard
@@ -200,23 +199,10 @@ def all_results(args: Namespace, store: Store, by: Executor) -> list[Result]:
         base = (scenario.hash, f"{args.evaluation} seeds", repr(start))
         runs[name, -1] = Job((*base, "optimum"), measured, Measurement(name, args.evaluation, start), f"run {name}")
         for seed in range(args.seeds):
-            key = (scenario.hash, f"train {seed}", repr(start), repr(settings))
-            place = f"{name}/{seed}-{digest(key)}"
-            task = TrainingTask(
-                scenario=scenario,
-                algorithm="dcl",
-                steps=int(settings["n_timesteps"]),
-                seed=seed,
-                rule=start.rule,
-                numbers=start.numbers,
-                folder=args.out / "agents" / place,
-                work=args.out / "work" / place,
-                device="cpu",
-                settings=settings,
-            )
-            lessons[name, seed] = Job(key, train_one, task, f"train {seed} on {name}")
-            what = Measurement(name, args.evaluation, None, task.folder)
-            runs[name, seed] = Job((*key, f"{args.evaluation} seeds"), measured, what, f"run agent {seed} on {name}")
+            lessons[name, seed], folder = lesson(scenario, "dcl", settings, start.rule, start.numbers, seed, args.out)
+            what = Measurement(name, args.evaluation, None, folder)
+            key = (*lessons[name, seed].key, f"{args.evaluation} seeds")
+            runs[name, seed] = Job(key, measured, what, f"run agent {seed} on {name}")
     facts, costs = done(lessons, store, by), done(runs, store, by)
     return [
         result_of(name, exact[name], costs[name, -1], [(facts[name, k], costs[name, k]) for k in range(args.seeds)])
@@ -239,14 +225,12 @@ def main() -> None:
     strange = [name for name in args.anchors if name not in WANTED]
     if strange:
         parser.error(f"anchors must be of {', '.join(WANTED)}, got {strange[0]}")
-    args.out = args.out.resolve()
-    began = time.perf_counter()
+    command, args.out = command_line(args.out), args.out.resolve()
     results = all_results(args, Store(args.out / "jobs"), executor(args.processes))
-    command = f"python benchmarks/anchor_agents.py --out DIR{' --quick' if args.quick else ''}"
     about = f"{datetime.now(timezone.utc):%Y-%m-%d}, `{command}`; {machine('torch')}."
     heads, rows = HEADS, table(results)
     show_table("Agents trained by simulation, above the exact optimum", heads, rows)
-    wide_console().print(f"{counted(results)}\n{about} {(time.perf_counter() - began) / 60:.0f} min.", soft_wrap=True)
+    wide_console().print(f"{counted(results)}\n{about}", soft_wrap=True)
     write_csv(
         args.out / "anchor_agents.csv",
         (

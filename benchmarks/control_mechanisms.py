@@ -9,7 +9,6 @@ the scenario's own prices, and held against the frontiers at their own service.
 
 from __future__ import annotations
 
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,15 +19,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from harness import done, machine, parsed, show_table, tell_end, wide_console
+from harness import command_line, done, machine, parsed, show_table, tell_end, wide_console
+from lessons import lesson
 
 from jitgym.agents.settings import read_settings
-from jitgym.agents.trainer import load_anywhere, train_one
+from jitgym.agents.trainer import load_anywhere
 from jitgym.compare import FULL, QUICK, best_rule, families_of
-from jitgym.contest import TrainingTask
 from jitgym.evaluate import Policy, run_policy
 from jitgym.files import markdown_table, to_json, write_csv, write_text
-from jitgym.jobs import Executor, Job, Report, Store, digest, executor
+from jitgym.jobs import Executor, Job, Report, Store, executor
 from jitgym.ledger import Ledger
 from jitgym.rules import rule_family
 from jitgym.scenario import Scenario, load_scenario
@@ -275,26 +274,13 @@ def agent_points(scenario: Scenario, args: Namespace, store: Store, by: Executor
         return []
     families, budget = families_of(scenario, "all"), QUICK if args.quick else FULL
     best = best_rule(tune_all(scenario, families, 0, budget, store, by, tell_end))
-    settings, rule = read_settings("ppo", scenario.name), best.family.name
+    settings = {**read_settings("ppo", scenario.name), "n_timesteps": float(args.steps)}
     lessons, measurements = {}, {}
     for seed in range(args.agents):
-        key = (scenario.hash, f"train {seed}", f"{args.steps} steps", rule, repr(best.numbers), repr(settings))
-        name = f"{seed}-{digest(key)}"
-        task = TrainingTask(
-            scenario=scenario,
-            algorithm="ppo",
-            steps=args.steps,
-            seed=seed,
-            rule=rule,
-            numbers=best.numbers,
-            folder=args.out / "agents" / name,
-            work=args.out / "work" / name,
-            device="cpu",
-            settings=settings,
-        )
-        lessons[seed] = Job(key, train_one, task, f"train {seed}")
-        what = Measurement(scenario, f"agent {seed}", (), args.evaluation, task.folder)
-        measurements[seed] = Job((*key, f"{args.evaluation} seeds"), measured, what, f"measure agent {seed}")
+        lessons[seed], folder = lesson(scenario, "ppo", settings, best.family.name, best.numbers, seed, args.out)
+        what = Measurement(scenario, f"agent {seed}", (), args.evaluation, folder)
+        key = (*lessons[seed].key, f"{args.evaluation} seeds")
+        measurements[seed] = Job(key, measured, what, f"measure agent {seed}")
     done(lessons, store, by)
     results = done(measurements, store, by)
     return [one for found in results.values() for one in points_of(found)]
@@ -318,18 +304,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a minute or two: checks the script, measures nothing")
     sizes = {"episodes": (1500, 80_000), "evaluation": (32, 2048), "agents": (1, 10), "steps": (8192, 1_000_000)}
     args = parsed(parser, **sizes)
-    args.out = args.out.resolve()
-    began, scenario = time.perf_counter(), load_scenario(args.scenario)
+    command, args.out = command_line(args.out), args.out.resolve()
+    scenario = load_scenario(args.scenario)
     store, by = Store(args.out / "jobs"), executor(args.processes)
     points = rule_points(scenario, args, store, by)
     lines = {rule: frontier(line) for rule, line in zip(RULES, points, strict=True)}
     agents = agent_points(scenario, args, store, by)
-    usual = {name: pair[not args.quick] for name, pair in sizes.items()}
-    given = "".join(f" --{name} {getattr(args, name)}" for name, value in usual.items() if getattr(args, name) != value)
-    command = f"python benchmarks/control_mechanisms.py --out DIR{' --quick' if args.quick else ''}{given}"
-    spent, now = time.perf_counter() - began, datetime.now(timezone.utc)
-    what = f"`{scenario.name}`, {now:%Y-%m-%d}, `{command}`"
-    about = f"{what}, {spent / 60:.0f} min; {machine('torch', 'stable-baselines3')}."
+    what = f"`{scenario.name}`, {datetime.now(timezone.utc):%Y-%m-%d}, `{command}`"
+    about = f"{what}; {machine('torch', 'stable-baselines3')}."
     show_table("Stock that each rule needs for a fill rate", RULE_HEADS, rule_table(lines))
     show_table("Agents, against the rules at their own fill rate", AGENT_HEADS, agent_table(lines, agents))
     wide_console().print(about, soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
@@ -120,6 +121,12 @@ def show_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) 
     for row in rows:
         table.add_row(*row)
     wide_console().print(table)
+
+
+def command_line(out: Path) -> str:
+    """Return the command that was given, with DIR in the place of the folder for its results."""
+    words = [word.replace(str(out), "DIR") for word in sys.argv[1:]]
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words])
 
 
 def done(jobs: Mapping[Name, Job], store: Store, by: Executor) -> dict[Name, Any]:

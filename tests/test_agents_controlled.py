@@ -47,18 +47,17 @@ def training(**changes: Any) -> Training:
 
 def test_one_who_decides_anew_may_maintain_now_or_not_and_order_any_quantity() -> None:
     knobs = Simulator(load_scenario("exact_maintenance")).knobs
-    structure = Structure.deciding(knobs, [OFF, 2, 4])
-    assert structure.menus == ((OFF,), (0, 1, 2, 3, 4), (1, 4, OFF))
-    every = structure.jointly()
+    every = Structure.deciding(knobs, [OFF, 2, 4])
+    assert every.menus == ((OFF,), (0, 1, 2, 3, 4), (1, 4, OFF))
     assert (every.kind, every.space.n) == ("joint", 15)
     codec = ActionCodec(knobs)
     assert codec.decode(every.choices(every.home_action)).tolist() == [OFF, 2, 4]
-    few = structure.jointly(limit=8)
+    few = Structure.deciding(knobs, [OFF, 2, 4], limit=8)
     found = codec.decode(few.choices(np.arange(few.space.n))).tolist()
     assert sorted(found) == sorted([[OFF, level, 4] for level in range(5)] + [[OFF, 2, level] for level in (1, OFF)])
     assert few.home_action == 0
-    with pytest.raises(InputError, match="at most 6 settings, got 7 moves"):
-        structure.jointly(limit=6)
+    with pytest.raises(InputError, match="at most 6 settings, got 7 of one knob"):
+        Structure.deciding(knobs, [OFF, 2, 4], limit=6)
     level, order = Structure.deciding(Simulator(load_scenario("lost_sales")).knobs, [16, 0]).menus
     assert 16 in level
     assert order == tuple(range(len(order)))
