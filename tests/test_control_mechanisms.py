@@ -32,8 +32,11 @@ from control_mechanisms import (  # noqa: E402
     write,
 )
 
+from jitgym.evaluate import run_policy  # noqa: E402
+from jitgym.rules import rule_family  # noqa: E402
 from jitgym.scenario import load_scenario  # noqa: E402
 from jitgym.search import Budget  # noqa: E402
+from jitgym.seeds import seed_bank  # noqa: E402
 from jitgym.simulator import Simulator  # noqa: E402
 from jitgym.suite import changed  # noqa: E402
 
@@ -130,3 +133,25 @@ def test_the_line_has_as_much_to_spare_as_it_says():
     assert stage.process.mean / minute == pytest.approx(0.98)
     assert (busy / minute, down / minute) == (pytest.approx(1000), pytest.approx(3))
     assert minute / (stage.process.mean * (busy + down) / busy) == pytest.approx(1.017, abs=0.001)
+
+
+STORED = ROOT / "benchmarks" / "results" / "control_mechanisms.json"
+FRESH = 1024
+
+
+@pytest.mark.parametrize("late", [0.01, 0.001])  # between them hybrid's frontier has few points
+def test_the_stored_order_of_kanban_and_hybrid_holds_on_fresh_seeds(late):
+    """The least stock that each was found to need for a service: hybrid less, clear of chance, and both as stored."""
+    scenario, seeds = load_scenario("feeder_line"), seed_bank(77, FRESH, "evaluation")
+    known = points_of(json.loads(STORED.read_text("utf-8"))["rules"])
+    stock, error = {}, {}
+    for name in ("kanban", "hybrid"):
+        served = [one for one in known if one.policy == name and one.late <= late]
+        least = min(served, key=lambda one: one.stock)
+        rule = rule_family(scenario, name).rule(np.array(least.numbers))
+        lateness, stocks = late_and_stock(scenario, run_policy(scenario, rule, seeds))
+        stock[name], error[name] = stocks.mean(), stocks.std(ddof=1) / np.sqrt(FRESH)
+        assert abs(stock[name] - least.stock) < 4 * np.hypot(error[name], least.stock_error)
+        off = abs(lateness.mean() - least.late)
+        assert off < 4 * np.hypot(lateness.std(ddof=1) / np.sqrt(FRESH), least.late_error)
+    assert stock["hybrid"] + 4 * np.hypot(*error.values()) < stock["kanban"]
