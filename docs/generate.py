@@ -1,7 +1,8 @@
-"""Writes docs/fields.md and docs/rules.md from the tables in the code; ``--check`` only compares."""
+"""Writes docs/fields.md, docs/rules.md and README's table of the contest; ``--check`` only compares."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +12,13 @@ from jitgym.files import markdown_table
 from jitgym.observation import SCALES, axis_label
 from jitgym.scorecard import COST_TERMS, KPIS
 from jitgym.settings import System
+from jitgym.standings import BEST, VERDICTS
 from jitgym.supply import SUPPLY
 from jitgym.systems import ALIASES, SYSTEMS
 from jitgym.upkeep import MAINTENANCE
 
 FOLDER = Path(__file__).parent
+BEGIN, END = "<!-- contest: written by docs/generate.py -->", "<!-- end of the contest -->"
 
 
 def fields_page() -> str:
@@ -137,7 +140,37 @@ def _systems(systems: Mapping[str, System]) -> str:
     return markdown_table(what, rows)
 
 
-PAGES = {"fields.md": fields_page, "rules.md": rules_page}
+def readme() -> str:
+    """Return README with the table of the contest as its stored results have it."""
+    text = _text(FOLDER.parent / "README.md")
+    before, mark, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{mark}\n{contest_table()}\n{end}{after}"
+
+
+def contest_table() -> str:
+    """Return the best agent of every line against the best tuned rule, and how many are better, in a sentence."""
+    record = json.loads(_text(FOLDER.parent / "benchmarks" / "results" / "contest" / "standings.json"))
+    rows = [row for row in record["rows"] if row["kind"] == BEST and not row["shift"]]
+    cells = (
+        (
+            f"`{row['task']}`",
+            row["rule"],
+            f"{row['rule_cost']:.4g}",
+            row["policy"].rpartition("-")[0].upper(),
+            f"{row['percent']:+.1f} [{row['percent_low']:+.1f}, {row['percent_high']:+.1f}]",
+        )
+        for row in rows
+    )
+    heads = ("line", "best tuned rule", "cost a slot", "best agent", "difference %, paired 95 % CI")
+    verdicts = [row["verdict"] for row in rows]
+    told = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS)
+    worst = max(row["percent"] for row in rows)
+    counted = f"Of {len(rows)} lines: {told}; at the worst {worst:+.1f} %."
+    return f"\n{markdown_table(heads, cells)}\n\n{counted} {record['created'][:10]}, `{record['command']}`.\n"
+
+
+PAGES = {"fields.md": fields_page, "rules.md": rules_page, "../README.md": readme}
 
 
 def main() -> int:
