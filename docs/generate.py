@@ -158,7 +158,7 @@ def contest_table() -> str:
             row["rule"],
             f"{row['rule_cost']:.4g}",
             row["policy"].rpartition("-")[0].upper(),
-            f"{row['percent']:+.1f} [{row['percent_low']:+.1f}, {row['percent_high']:+.1f}]",
+            f"{row['percent']:+.2f} [{row['percent_low']:+.2f}, {row['percent_high']:+.2f}]",
         )
         for row in rows
     )
@@ -166,7 +166,7 @@ def contest_table() -> str:
     verdicts = [row["verdict"] for row in rows]
     told = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS)
     worst = max(row["percent"] for row in rows)
-    counted = f"Of {len(rows)} lines: {told}; at the worst {worst:+.1f} %."
+    counted = f"Of {len(rows)} lines: {told}; at the worst {worst:+.2f} %."
     return f"\n{markdown_table(heads, cells)}\n\n{counted} {record['created'][:10]}, `{record['command']}`.\n"
 
 

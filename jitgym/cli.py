@@ -145,6 +145,7 @@ def compare(
         raise InputError("plain must be given with train: it says how to train")
     if device not in ("cpu", "cuda"):
         raise InputError(f"device must be cpu or cuda, got {device!r}")
+    require("optuna", "tune")
     require("matplotlib", "plot")
     if train or agent is not None:
         require("stable_baselines3" if train else "torch", "agents")
@@ -282,6 +283,7 @@ def suite(
     if quick:
         small = {"steps": 20_000, "seeds": 2, "replications": 100, "rollout": min(20, described.plan.rollout)}
         described = replace(described, plan=described.plan.model_copy(update=small))
+    require("optuna", "tune")
     require("matplotlib", "plot")
     learning = learning_on(device) if agents else None
     try:
@@ -346,6 +348,7 @@ def tune_command(
     )
     if out is not None and (out.is_dir() or not out.resolve().parent.is_dir()):
         raise InputError(f"out must be a file in a folder that is there, got {str(out)!r}")
+    require("optuna", "tune")
     try:
         with tempfile.TemporaryDirectory() as nowhere, progress_board() as report:
             store = Store(Path(nowhere) if out is None else work_of(out))

@@ -152,12 +152,21 @@ class Model:
 
     def settings(self, rows: Rows) -> Rows:
         """Return the knobs that the policy with the lowest average cost sets in states, ``(n, n_knobs)``."""
-        places = [self.index.get(row.tobytes(), -1) for row in self.canonical(rows)[0]]
-        if -1 in places:
-            strange = self.law.named(rows[places.index(-1)].tolist())
-            raise InputError(f"state must be one that the solution has met, got {strange}")
+        places = self.places([row.tobytes() for row in self.canonical(rows)[0]])
         chosen: Rows = self.knobs[self.optimum.policy[places]]
         return chosen
+
+    def places(self, states: Sequence[bytes]) -> list[int]:
+        """Return the numbers of canonical states.
+
+        Raises:
+            InputError: one that no choice of the menu leads to.
+        """
+        places = [self.index.get(state, -1) for state in states]
+        if -1 in places:
+            strange = self.law.named(np.frombuffer(states[places.index(-1)], np.int32).tolist())
+            raise InputError(f"state must be one that the solution has met, got {strange}")
+        return places
 
 
 class OptimalPolicy:
@@ -227,7 +236,7 @@ def explore(
         batch = [np.frombuffer(state, np.int32).tolist() for state in states[len(choices) : len(choices) + BATCH]]
         offered = [list(offer(law.named(row))) for row in batch]
         pairs = [(row, knobs) for row, group in zip(batch, offered, strict=True) for knobs in group]
-        tried = iter(_decided(law, canonical, pairs))
+        tried = iter(decided(law, canonical, pairs))
         for group in offered:
             distinct: dict[Any, Knobs] = {}
             for knobs in group:
@@ -246,7 +255,7 @@ def explore(
     return Model(scenario, law, canonical, rows, index, np.array(settings, dtype=np.int32), mdp)
 
 
-def _decided(
+def decided(
     law: Law, canonical: Canonical, pairs: Sequence[tuple[Row, Knobs]]
 ) -> list[tuple[float, float, dict[bytes, float]]]:
     """Return what decisions come to: expected cost and cuts, and the probabilities of the next states.

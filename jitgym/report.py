@@ -15,7 +15,7 @@ from rich.text import Text
 from jitgym.compare import Comparison, decimals, verdict
 from jitgym.contest import TaskResult
 from jitgym.results import budget_of, information_of, known, spelled
-from jitgym.standings import Row
+from jitgym.standings import BEST, Row
 from jitgym.stats import Interval
 from jitgym.tune import Tuned
 from jitgym.tuning import pareto_front
@@ -202,7 +202,8 @@ def standings_report(
             "line", "held out", "policy", "difference %, 95 % CI", "p\n(Holm)", "", text=("held out", "policy", "")
         )
         for row in found:
-            against.add_row(row.task, row.shift, row.policy, signed(row.percent, 2), p_value(row.p_value), row.verdict)
+            policy = f"{row.kind}: {row.policy}" if row.kind == BEST else row.policy
+            against.add_row(row.task, row.shift, policy, signed(row.percent, 2), p_value(row.p_value), row.verdict)
         parts += ["", against]
     if faults:
         parts += ["", Text("What went wrong", style="bold"), *(f"{name}: {fault}" for name, fault in faults.items())]

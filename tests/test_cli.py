@@ -431,15 +431,20 @@ def test_tune_out_must_be_a_file_in_a_folder(short, tmp_path):
 @pytest.mark.parametrize(
     ("package", "extra", "arguments"),
     [
-        ("matplotlib", "plot", ()),
-        ("stable_baselines3", "agents", ("--train", 10)),
-        ("torch", "agents", ("--agent", "x")),
+        ("optuna", "tune", ("compare", "four_stage")),
+        ("optuna", "tune", ("suite", "contest")),
+        ("optuna", "tune", ("tune", "four_stage", "--rule", "kanban")),
+        ("matplotlib", "plot", ("compare", "four_stage")),
+        ("matplotlib", "plot", ("suite", "contest")),
+        ("stable_baselines3", "agents", ("compare", "four_stage", "--train", 10)),
+        ("stable_baselines3", "agents", ("suite", "contest")),
+        ("torch", "agents", ("compare", "four_stage", "--agent", "x")),
     ],
 )
 def test_a_missing_extra_is_told_before_the_work(package, extra, arguments, tmp_path, monkeypatch):
     find = cli.importlib.util.find_spec
     monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None if name == package else find(name))
-    (line,) = fault("compare", "four_stage", "--out", tmp_path / "out", *arguments)
+    (line,) = fault(*arguments, "--out", tmp_path / "out")
     assert line == f"error: this needs {package}: install jitgym[{extra}]"
 
 

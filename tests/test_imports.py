@@ -42,7 +42,7 @@ ROOMS = [
         "upkeep",
     },
     {"env", "vector_env", "rules", "evaluate", "trials", "search", "tune", "rollout"},
-    {"jobs", "shifts"},
+    {"jobs", "shifts", "regret"},
     {"tuning"},
     {"compare", "sample", "anchors"},
     {"suite"},
