@@ -194,6 +194,16 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
             ),
             anew=True,
         ),
+        Algorithm(
+            "counted",
+            "a decision process counted from simulation and solved (certainty equivalence, with pessimism)",
+            ("joint",),
+            (
+                *(*AROUND, "joint_limit", "n_generations", "exploration", "blind"),
+                *("n_epochs", "batch_size", "learning_rate"),
+            ),
+            anew=True,
+        ),
     )
 }
 

@@ -17,15 +17,14 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import nn
 
 from jitgym.actions import ActionCodec
 from jitgym.agents.callback import Curve
 from jitgym.agents.judge import Judge
 from jitgym.agents.policy import TrainedPolicy
+from jitgym.agents.regression import regress
 from jitgym.agents.session import Progress, Save, Session
-from jitgym.agents.settings import scheduled
 from jitgym.agents.training import Training
 from jitgym.observation import Observer
 from jitgym.scenario import Scenario
@@ -174,23 +173,9 @@ class ControlledSession(Session):
 
     def _fit(self, inputs: Frames, gains: Floats) -> None:
         """Teach the network what each setting saves, in units of their spread."""
-        settings = self.training.settings
-        x = torch.as_tensor(inputs, device=self.training.device)
-        y = torch.as_tensor(gains / (gains.std() or 1.0), dtype=torch.float32, device=self.training.device)
-        rate, size = scheduled(settings["learning_rate"]), min(int(settings["batch_size"]), len(x))
-        updates = max(1, int(settings["n_epochs"]) * len(x) // size)
-        optimiser = torch.optim.Adam(self._network.parameters())
-        generator = torch.Generator().manual_seed(self.training.seed * self._generations + self._generation)
-        self._network.train()
-        for update in range(updates):
-            for group in optimiser.param_groups:
-                group["lr"] = rate if isinstance(rate, float) else rate(1 - update / updates)
-            rows = torch.randint(len(x), (size,), generator=generator).to(self.training.device)
-            loss = nn.functional.mse_loss(self._network(x[rows]), y[rows])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-        self._network.eval()
+        seed = self.training.seed * self._generations + self._generation
+        targets = gains / (gains.std() or 1.0)
+        regress(self._network, inputs, targets, self.training.settings, seed, self.training.device)
 
     def _seen(self) -> Frames:
         """Return what the untrained agent, which is the rule, sees of the lines, ``(n, n_entries)``, in its scales."""

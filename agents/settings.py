@@ -96,6 +96,9 @@ def require_settings(settings: Mapping[str, Any], keys: tuple[str, ...], where: 
                 scheduled(value)
             except InputError as error:
                 raise InputError(f"{where}: {key}: {error}") from None
+    blind = settings.get("blind", [])
+    if not isinstance(blind, list) or not all(isinstance(name, str) for name in blind):
+        raise InputError(f"{where}: blind must be a list of names, got {blind!r:.80}")
     if "n_steps" in settings and int(settings["n_steps"]) * int(settings["n_envs"]) % int(settings["batch_size"]):
         whole = int(settings["n_steps"]) * int(settings["n_envs"])
         raise InputError(f"{where}: batch_size must divide n_steps x n_envs = {whole}, got {settings['batch_size']}")

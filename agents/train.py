@@ -12,6 +12,7 @@ import torch
 from jitgym.agents.algorithms import GradientAlgorithm, algorithm_of
 from jitgym.agents.checkpoint import CHECKPOINT, read_checkpoint
 from jitgym.agents.controlled import ControlledSession
+from jitgym.agents.counted import CountedSession
 from jitgym.agents.evolution import EvolutionSession
 from jitgym.agents.gradients import GradientSession
 from jitgym.agents.policy import TrainedPolicy, require_device
@@ -22,6 +23,7 @@ from jitgym.agents.training import Training
 OTHERS: Final[dict[str, Callable[[Training, Path, dict[str, Any] | None], Session]]] = {
     "es": EvolutionSession,
     "dcl": ControlledSession,
+    "counted": CountedSession,
 }
 """What trains by other means than Stable-Baselines3."""
 

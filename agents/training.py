@@ -29,7 +29,7 @@ class Training:
         device: ``cpu`` or ``cuda``.
         n_threads: threads that share the lines.
         settings: hyper-parameters; by default those of ``configs/agents`` for algorithm and scenario.
-        algorithm: ``ppo``, ``maskable_ppo``, ``sac``, ``dqn``, ``es`` or ``dcl``.
+        algorithm: ``ppo``, ``maskable_ppo``, ``sac``, ``dqn``, ``es``, ``dcl`` or ``counted``.
         schedule: the scenarios to train on; by default the settings' own, or else the one above.
         origin: what the results say of where it started, e.g. the rule's name.
 

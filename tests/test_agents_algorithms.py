@@ -39,7 +39,11 @@ ON = {"n_envs": 8, "n_steps": 16, "batch_size": 64, "n_epochs": 1, **NETWORK}
 OFFLINE = {"n_envs": 8, "learning_starts": 64, "batch_size": 64, "buffer_size": 2000, **NETWORK}
 EVOLVED = {"n_envs": 16, "n_pairs": 4, **NETWORK}
 SIMULATED = {"n_envs": 128, "n_rollouts": 1, "ahead": 4, "n_generations": 2, "n_epochs": 1, **NETWORK}
-SMALL = {"ppo": ON, "maskable_ppo": ON, "sac": OFFLINE, "dqn": OFFLINE, "es": EVOLVED, "dcl": SIMULATED}
+COUNTED = {"n_envs": 16, "n_generations": 2, "n_epochs": 1, **NETWORK}
+SMALL = {
+    **{"ppo": ON, "maskable_ppo": ON, "sac": OFFLINE, "dqn": OFFLINE},
+    **{"es": EVOLVED, "dcl": SIMULATED, "counted": COUNTED},
+}
 NAMES = sorted(ALGORITHMS)
 BY_GRADIENTS = [name for name in NAMES if isinstance(ALGORITHMS[name], GradientAlgorithm)]
 
@@ -247,7 +251,9 @@ def test_missing_settings_and_unknown_algorithms_are_refused(tmp_path: Path) -> 
     (tmp_path / "own.yaml").write_text("default: [")
     with pytest.raises(InputError, match="must be a readable YAML file"):
         read_settings("ppo", path=tmp_path / "own.yaml")
-    with pytest.raises(InputError, match="algorithm must be of ppo, maskable_ppo, sac, dqn, es, dcl, got 'pppo'"):
+    with pytest.raises(
+        InputError, match="algorithm must be of ppo, maskable_ppo, sac, dqn, es, dcl, counted, got 'pppo'"
+    ):
         Training(SCENARIO, 10, algorithm="pppo")
     with pytest.raises(InputError, match="a rate must be a number or lin_ and a number, got 'exp_1'"):
         scheduled("exp_1")

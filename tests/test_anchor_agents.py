@@ -13,10 +13,26 @@ sys.path.append(str(ROOT / "benchmarks"))
 
 pytest.importorskip("stable_baselines3", reason="needs the extra `agents`")
 
-from anchor_agents import SECTIONS, WANTED, Measurement, Start, counted, measured, result_of, started, table  # noqa: E402
+from anchor_agents import (  # noqa: E402
+    ALGORITHMS,
+    MENUS,
+    SECTIONS,
+    WANTED,
+    Measurement,
+    Start,
+    best_rule,
+    counted,
+    measured,
+    result_of,
+    started,
+    table,
+)
 
 from jitgym.agents.settings import read_settings  # noqa: E402
+from jitgym.agents.train import Training  # noqa: E402
 from jitgym.anchors import anchor  # noqa: E402
+from jitgym.fields import OFF  # noqa: E402
+from jitgym.rules import rule_family  # noqa: E402
 
 EXACT = {"optimum": 4.04, "published": {}, "rule": "basestock", "numbers": [12]}
 
@@ -37,8 +53,30 @@ def test_distances_are_paired_and_in_percent_of_the_optimum():
     assert (one.selected, one.seconds, one.published) == (1, 10.0, None)
     (row,) = table([one])
     assert row[2] == ""
-    assert row[5].startswith(f"{0.02 * unit:.2f} [")
+    assert row[6].startswith(f"{0.02 * unit:.2f} [")
     assert "within 1 % of the optimum on 1 of 1 anchors" in counted([one])
+
+
+def test_regret_is_in_percent_of_the_long_run() -> None:
+    base = {"optimum": [4.0, 3.9], "rule": [4.4, 4.3]}
+    one = result_of("exact_maintenance", EXACT, base, [(facts(4.0), {"regret": [0.0404, 0.0808]})])
+    assert one.above == pytest.approx([1.5])
+    assert one.errors == pytest.approx([0.5])
+    assert one.algorithm == "counted"
+
+
+@pytest.mark.parametrize("name", MENUS)
+def test_agents_make_only_settings_that_regret_knows(name: str) -> None:
+    """Cards as they are; a level of maintenance comes to now or not now, by what the machine is worn."""
+    start, algorithm = best_rule(name), ALGORITHMS[name]
+    family = rule_family(anchor(name).scenario, start.rule)
+    settings = read_settings(algorithm, SECTIONS[name])
+    described = Training(
+        anchor(name).scenario, 0, family.rule(np.array(start.numbers)), settings=settings, algorithm=algorithm
+    )
+    off, cards, _ = described.structure().menus
+    assert set(off) == {OFF}
+    assert set(cards) <= {cards for _, cards, _ in MENUS[name]}
 
 
 def test_an_anchor_is_solved_and_its_best_rule_found_and_run():
@@ -57,5 +95,5 @@ def test_an_anchor_is_solved_and_its_best_rule_found_and_run():
 def test_every_anchor_has_settings():
     assert len(WANTED) == 17
     for name in WANTED:
-        read_settings("dcl", SECTIONS[name])
+        read_settings(ALGORITHMS[name], SECTIONS[name])
     assert read_settings("dcl", SECTIONS["lost_sales_4_39"])["ahead"] < read_settings("dcl")["ahead"]

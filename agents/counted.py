@@ -1,0 +1,225 @@
+"""Training on a counted decision process: visit, count, solve, and a network that knows the solution.
+
+For lines that show few states. Lines are run under the agent, and on every other one with an unsteady hand; what
+follows is counted (``counting``), the process is solved, and a network learns by how much each setting is dearer than
+the best. Where breakdowns are rare and dear this needs far less simulation than comparing what happens afterwards: a
+breakdown that was met once counts for every way that leads there.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from jitgym.actions import ActionCodec
+from jitgym.agents.callback import Curve
+from jitgym.agents.counting import TABLE, Counted, Ints
+from jitgym.agents.judge import Judge
+from jitgym.agents.regression import regress
+from jitgym.agents.session import Progress, Save, Session
+from jitgym.agents.training import Training
+from jitgym.errors import InputError
+from jitgym.fields import OBSERVATION
+from jitgym.files import nearest
+from jitgym.observation import Observer
+from jitgym.scorecard import Floats, Scorecard
+from jitgym.seeds import seed_bank
+from jitgym.simulator import Simulator
+
+Frames = npt.NDArray[np.float32]
+INSTANCE: Final = 1 << 55
+"""Instances of the tuning bank from here on are those of training, one for every batch of lines."""
+BATCHES: Final = 1 << 20
+"""Instances of each training seed and generation."""
+LONGEST: Final = 250
+"""Steps of an episode that a batch of lines runs for."""
+PILOT_LINES: Final = 256
+"""Lines on which the rule shows how observations spread."""
+SHOWN: Final = 400_000
+"""Observations that the network learns from, at the most."""
+DEAREST: Final = 1.0
+"""Dearer settings than this, in mean costs of a step, are all alike to the network: it must not choose them."""
+
+
+class CountedSession(Session):
+    """A training on a counted process, fresh or as a checkpoint left it; an interrupted generation begins anew.
+
+    Everything that is drawn depends on training seed, generation and batch alone.
+
+    Args:
+        training: what and how.
+        folder: for TensorBoard's files.
+        state: of a checkpoint; None: it begins.
+
+    Raises:
+        InputError: there are several lines to learn from, or ``blind`` names what is not seen.
+    """
+
+    def __init__(self, training: Training, folder: Path, state: dict[str, Any] | None) -> None:
+        super().__init__(training)
+        settings = training.settings
+        if len(training.phases.scenarios) > 1:
+            raise InputError(f"counted must learn from one line, got {len(training.phases.scenarios)}")
+        if settings["frame_stack"] != 1:
+            raise InputError(f"frame_stack must be 1 for counted, got {settings['frame_stack']}")
+        self._folder = folder
+        self._generations, self._lines = int(settings["n_generations"]), int(settings["n_envs"])
+        self._long = min(training.scenario.horizon, LONGEST)
+        self._batches = math.ceil(training.steps / (self._generations * self._lines * self._long))
+        self._generation = 0
+        self.curve = Curve(training.steps, self._batches)  # a point is of one generation
+        self.judge = Judge(training.scenario, self._all_steps, self._generations if settings["looks"] else 0)
+        self._shown = _shown(Observer(Simulator(training.scenario)).names, settings["blind"])
+        self._network = self.rule_network()
+        self._counted = Counted(self.structure.outputs)
+        self._best: Ints = np.zeros(0, dtype=np.int64)
+        self._dearer: Floats = np.zeros((0, self.structure.outputs))
+        if state is None:
+            if settings["normalize"]:
+                self.view = self.view.standardised(self._seen())
+        else:
+            self.remember(state)
+            self._generation = state["facts"]["generation"]
+            learned = state["learned"]
+            table = {name: learned.pop(f"table_{name}").numpy() for name in TABLE}
+            self._network.load_state_dict(learned)
+            self._counted = Counted(self.structure.outputs, table)
+            if self._generation:
+                self._solve()
+
+    @property
+    def _all_steps(self) -> int:
+        return self._generations * self._batches * self._lines * self._long
+
+    @property
+    def steps(self) -> int:
+        """Steps of a line that it has learned from."""
+        return self._generation * self._batches * self._lines * self._long
+
+    def network(self) -> nn.Sequential:
+        """Return a copy of the network that acts."""
+        return copy.deepcopy(self._network)
+
+    def learned(self) -> dict[str, Any]:
+        """Return the weights of the last whole generation, and all that was counted."""
+        table = {f"table_{name}": torch.as_tensor(array) for name, array in self._counted.table().items()}
+        return {**self._network.state_dict(), **table}
+
+    def found(self) -> dict[str, Any]:
+        """Return which generation is next."""
+        return {"generation": self._generation}
+
+    def learn(self, progress: Progress | None, checkpoint_every: int, save: Save) -> None:
+        """Train to the last generation; there is a checkpoint after each."""
+        with self.logged(self._folder) as note:
+            self.look()
+            while self._generation < self._generations:
+                before = self._counted.table()
+                try:
+                    lessons = [self._visit(batch, progress) for batch in range(self._batches)]
+                except KeyboardInterrupt:
+                    self._counted = Counted(self.structure.outputs, before)  # the generation begins anew
+                    raise
+                self._solve()
+                inputs, states, costs = (np.concatenate(column) for column in zip(*lessons, strict=True))
+                self._fit(inputs, states, float(costs.mean()))
+                self._generation += 1
+                note(costs / self.training.scenario.slots_per_step)
+                self.look()
+                save()
+
+    def _visit(self, batch: int, progress: Progress | None) -> tuple[Frames, Ints, Floats]:
+        """Run a batch of lines, and count.
+
+        Returns:
+            What the network is shown of some of them ``(n, n_inputs)``, the numbers of their states, and the mean cost
+            of a step of the lines with a steady hand, ``(1,)``.
+        """
+        scenario, n = self.training.scenario, self._lines
+        done = (self.steps + batch * n * self._long) / self._all_steps
+        rng = np.random.default_rng([self.training.seed, self._generation, batch])
+        instance = INSTANCE + (self.training.seed * self._generations + self._generation) * BATCHES + batch
+        simulator = Simulator(scenario, n, seed_bank(instance, n, "tuning"), n_threads=self.training.n_threads)
+        observer, codec, card = Observer(simulator), ActionCodec(simulator.knobs), Scorecard(scenario)
+        lens = self.view.lens(observer)
+        hand = float(self.training.settings["exploration"]) * (np.arange(n) % 2)
+        every = max(1, math.ceil(self._batches * n * self._long / SHOWN))
+        trail: list[tuple[Ints, Ints, Floats]] = []
+        inputs, kept = [], []
+        for step in range(self._long + 1):
+            seen = observer.observe() * lens
+            states = self._counted.places(self._units(seen))
+            some = np.arange((step + batch) % every, n, every)
+            inputs.append(self.view.inputs_of(self.view.stacked(seen[some], None, None)))
+            kept.append(states[some])
+            if step == self._long:
+                break
+            missed = rng.random(n) < hand
+            settings = np.where(missed, rng.integers(self.structure.outputs, size=n), self._chosen(states))
+            cost = card.cost(simulator.step(codec.decode(self.structure.choices(settings))))
+            trail.append((states, settings, cost))
+        steady = float(np.mean([cost[::2].mean() for _, _, cost in trail]))
+        self._tally(trail, states)
+        if progress is not None:
+            slots = scenario.slots_per_step
+            word = f"generation {self._generation + 1} of {self._generations}, cost {steady / slots:.4g} a slot"
+            progress(done + n * self._long / self._all_steps, word)
+        return np.concatenate(inputs), np.concatenate(kept), np.array([steady])
+
+    def _tally(self, trail: list[tuple[Ints, Ints, Floats]], last: Ints) -> None:
+        """Count what a batch has shown."""
+        states, settings, costs = (np.concatenate(column) for column in zip(*trail, strict=True))
+        self._counted.count(states, settings, costs, np.concatenate([states[len(last) :], last]))
+
+    def _units(self, seen: Frames) -> Ints:
+        """Return what is seen, in whole units, without what the agent is blind for."""
+        units: Ints = np.rint(seen[:, self._shown] / self.view.scales[self._shown]).astype(np.int64)
+        return units
+
+    def _chosen(self, states: Ints) -> Ints:
+        """Return the best settings known in states; the rule's where nothing is."""
+        known = np.full(len(self._counted), max(self.structure.home_action, 0))
+        known[: len(self._best)] = self._best
+        chosen: Ints = known[states]
+        return chosen
+
+    def _solve(self) -> None:
+        """Find the best setting of every state."""
+        self._dearer = self._counted.solve()
+        self._best = np.nanargmin(self._dearer, axis=1)
+
+    def _fit(self, inputs: Frames, states: Ints, mean: float) -> None:
+        """Teach the network by how much every setting is dearer."""
+        seed = self.training.seed * self._generations + self._generation
+        dearest = DEAREST * mean
+        targets = -np.minimum(self._dearer, dearest)[states] / dearest
+        regress(self._network, inputs, targets, self.training.settings, seed, self.training.device)
+
+    def _seen(self) -> Frames:
+        """Return what lines under the rule show, ``(n, n_entries)``, in the agent's scales."""
+        scenario = self.training.scenario
+        simulator = Simulator(scenario, PILOT_LINES, seed_bank(INSTANCE - 1, PILOT_LINES, "tuning"))
+        observer, codec = Observer(simulator), ActionCodec(simulator.knobs)
+        settings = np.full(PILOT_LINES, self.structure.home_action)
+        frames = []
+        for _ in range(self._long):
+            frames.append(observer.observe() * self.view.lens(observer))
+            simulator.step(codec.decode(self.structure.choices(settings)))
+        return np.concatenate(frames)
+
+
+def _shown(names: tuple[str, ...], blind: list[str]) -> Ints:
+    """Return the columns of an observation that tell states apart."""
+    known = [field.name for field in OBSERVATION]
+    for name in blind:
+        if name not in known:
+            raise InputError(f"blind must name fields of the observation, got {name!r}{nearest(name, known)}")
+    fields = [name.partition("[")[0] for name in names]
+    return np.array([column for column, field in enumerate(fields) if field not in blind], dtype=np.int64)

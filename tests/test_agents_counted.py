@@ -1,0 +1,195 @@
+"""Training on a counted process: what is counted, what follows from it, and what an agent makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from agent_lines import HOLD, LINE
+
+from jitgym import OFF, InputError, load_scenario
+from jitgym.agents.counted import CountedSession
+from jitgym.agents.counting import LEAST_TRIED, Counted
+from jitgym.agents.policy import load_agent, save_agent
+from jitgym.agents.settings import read_settings
+from jitgym.agents.train import Training, train
+from jitgym.evaluate import run_policy
+from jitgym.rules import rule_family
+from jitgym.scorecard import Scorecard
+from jitgym.seeds import BANKS, seed_bank
+
+pytestmark = pytest.mark.agents
+
+SCENARIO = load_scenario(LINE)
+START = np.array([3, 1, 20, OFF], dtype=np.int32)
+SMALL = {
+    **read_settings("counted"),
+    "n_envs": 32,
+    "n_generations": 2,
+    "n_epochs": 1,
+    "joint_limit": 16,
+    "reach": 0.05,
+    "policy_kwargs": {"net_arch": [16], "activation_fn": "relu"},
+}
+ROWS = np.array([[0, 0], [1, 0], [0, 7]])
+
+
+def training(**changes: Any) -> Training:
+    settings = {**SMALL, **changes.pop("set", {})}
+    given = {"scenario": SCENARIO, "start": START, "settings": settings, "algorithm": "counted", "steps": 4000}
+    return Training(**{**given, **changes})
+
+
+# -- counting --
+
+
+def test_states_have_numbers_and_keep_them() -> None:
+    counted = Counted(2)
+    first = counted.places(ROWS[:2])
+    again = counted.places(ROWS[[2, 1, 0, 2]])
+    assert sorted(first.tolist()) == [0, 1]
+    assert again.tolist() == [2, first[1], first[0], 2]
+    assert counted.states[again].tolist() == ROWS[[2, 1, 0, 2]].tolist()
+
+
+def test_rows_that_differ_in_one_place_are_different_states() -> None:
+    rows = np.stack(np.meshgrid(*[np.arange(12)] * 4), axis=-1).reshape(-1, 4)
+    counted = Counted(1)
+    places = counted.places(rows)
+    assert len(counted) == len(np.unique(places)) == len(rows)
+
+
+def chain(*lives: tuple[int, int, float, int, int]) -> Counted:
+    """Two states; ``(state, setting, cost, next state, times)``."""
+    counted = Counted(2)
+    a, b = counted.places(ROWS[:2])
+    real = {0: a, 1: b}
+    for state, setting, cost, following, times in lives:
+        counted.count(
+            *(np.full(times, x) for x in (real[state], setting)), np.full(times, cost), np.full(times, real[following])
+        )
+    order = np.array([a, b])
+    counted.order = order  # type: ignore[attr-defined]
+    return counted
+
+
+def test_what_is_cheap_now_and_dear_later_is_not_chosen() -> None:
+    """In state 0, setting 0 costs nothing and leads to state 1, which costs 10 and leads back; setting 1 costs 2."""
+    n = 100 * LEAST_TRIED
+    counted = chain((0, 0, 0.0, 1, n), (0, 1, 2.0, 0, n), (1, 0, 10.0, 0, n), (1, 1, 10.0, 1, n))
+    dearer = counted.solve()[counted.order]  # type: ignore[attr-defined]
+    assert np.nanargmin(dearer, axis=1).tolist() == [1, 0]
+    assert dearer[0, 1] == dearer[1, 0] == pytest.approx(0)
+    assert dearer[0, 0] == pytest.approx(6, rel=0.01)  # 10 in two steps, instead of 2 in each
+    assert dearer[1, 1] == pytest.approx(8, rel=0.01)  # another step there
+
+
+def test_a_setting_that_was_tried_seldom_is_not_known() -> None:
+    n = LEAST_TRIED
+    counted = chain((0, 0, 3.0, 0, n), (0, 1, 0.0, 0, n - 1), (1, 0, 1.0, 0, n))
+    dearer = counted.solve()[counted.order]  # type: ignore[attr-defined]
+    assert np.isnan(dearer).tolist() == [[False, True], [False, True]]
+
+
+def test_luck_is_not_taken_for_merit() -> None:
+    """A little cheaper in the mean, but only by a wide scatter of few tries: the sure setting is chosen."""
+    n = 4 * LEAST_TRIED
+    counted = chain((0, 0, 3.0, 0, 100 * n), (0, 1, 0.0, 0, n // 2), (0, 1, 5.8, 0, n // 2), (1, 0, 1.0, 0, n))
+    assert np.nanargmin(counted.solve(), axis=1)[counted.order[0]] == 0  # type: ignore[attr-defined]
+    sure = chain((0, 0, 3.0, 0, 100 * n), (0, 1, 2.9, 0, n), (1, 0, 1.0, 0, n))
+    assert np.nanargmin(sure.solve(), axis=1)[sure.order[0]] == 1  # type: ignore[attr-defined]
+
+
+def test_a_state_that_was_only_come_to_is_dear() -> None:
+    n = LEAST_TRIED
+    counted = chain((0, 0, 1.0, 0, 9 * n), (0, 1, 0.9, 0, n), (0, 1, 0.9, 1, n))
+    dearer = counted.solve()[counted.order]  # type: ignore[attr-defined]
+    assert dearer[0, 1] > dearer[0, 0] == pytest.approx(0)
+
+
+def test_a_table_holds_all_that_was_counted() -> None:
+    n = LEAST_TRIED
+    counted = chain((0, 0, 1.0, 1, n), (0, 1, 2.0, 0, n), (1, 0, 10.0, 0, n))
+    again = Counted(2, counted.table())
+    np.testing.assert_array_equal(again.solve(), counted.solve())
+    assert again.places(ROWS[:2]).tolist() == counted.places(ROWS[:2]).tolist()
+
+
+def test_a_line_that_shows_too_many_states_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jitgym.agents.counting.MOST_STATES", 2)
+    with pytest.raises(InputError, match="counted needs a line that shows at most 2 states, got more"):
+        Counted(1).places(ROWS)
+
+
+# -- learning --
+
+
+def test_lines_are_visited_on_seeds_of_tuning_and_none_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    met: list[np.ndarray] = []
+
+    def noted(seed: int, n: int, bank: Any = "play") -> Any:
+        met.append(seed_bank(seed, n, bank))
+        return met[-1]
+
+    monkeypatch.setattr("jitgym.agents.counted.seed_bank", noted)
+    for seed in (0, 1):
+        train(training(seed=seed, set={"normalize": False}), tmp_path / str(seed))
+    seeds = np.concatenate(met)
+    assert (seeds >> np.uint64(62) == BANKS["tuning"]).all()
+    assert len(np.unique(seeds)) == len(seeds) > 100
+
+
+def test_every_decision_is_counted(tmp_path: Path) -> None:
+    session = CountedSession(training(), tmp_path, None)
+    session.learn(None, 10**9, lambda: None)
+    table = session._counted.table()
+    assert table["tried"].sum() == table["times"].sum() == session.steps >= 4000
+    assert (table["states"] >= 0).all()
+    names = [name.partition("[")[0] for name in session.card().observations]
+    assert table["states"].shape[1] == sum(name not in SMALL["blind"] for name in names) < len(names)
+
+
+def test_it_learns_what_pays(tmp_path: Path) -> None:
+    """On a line where holding less stock is cheaper without end, it holds the least that it may."""
+    scenario = load_scenario(HOLD)
+    settings = {**SMALL, "n_envs": 256, "n_epochs": 5, "n_generations": 2}
+    described = Training(scenario, 200_000, np.array([3]), settings=settings, algorithm="counted")
+    save_agent(train(described, tmp_path / "t"), tmp_path / "agent")
+    agent = load_agent(tmp_path / "agent", scenario)
+    seeds, card = seed_bank(0, 50, "evaluation"), Scorecard(scenario)
+    least = rule_family(scenario, "kanban").rule(np.array([1]))
+    start = rule_family(scenario, "kanban").rule(np.array([3]))
+    costs = [card.cost_a_slot(run_policy(scenario, one, seeds)).mean() for one in (agent, least, start)]
+    assert costs[0] <= costs[1] + 0.02 * (costs[2] - costs[1])
+
+
+def test_interrupted_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    def interrupt(share: float, word: str) -> None:
+        if share > 0.7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(training(steps=32_000), tmp_path / "broken", interrupt)
+    resumed = train(training(steps=32_000), tmp_path / "broken")
+    whole = train(training(steps=32_000), tmp_path / "whole")
+    for name, tensor in whole.network.state_dict().items():
+        torch.testing.assert_close(resumed.network.state_dict()[name], tensor, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        (
+            {"blind": ["demand_smoth"]},
+            "blind must name fields of the observation, got 'demand_smoth' .did you mean 'demand_smooth'",
+        ),
+        ({"blind": "demand"}, "blind must be a list of names, got 'demand'"),
+        ({"frame_stack": 2}, "frame_stack must be 1 for counted, got 2"),
+    ],
+)
+def test_settings_it_cannot_work_with(changes: dict[str, Any], fault: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=fault):
+        CountedSession(training(set=changes), tmp_path, None)
