@@ -9,6 +9,7 @@ decision in the long run.
 
 from __future__ import annotations
 
+import shutil
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -221,7 +222,7 @@ def all_results(args: Namespace, store: Store, by: Executor) -> list[Result]:
         name: Job((name, anchor(name).scenario.hash, "solve"), started, name, f"solve {name}") for name in args.anchors
     }
     exact = done(solving, store, by)
-    lessons, runs = {}, {}
+    lessons, runs, folders = {}, {}, {}
     for name in args.anchors:
         scenario, start = anchor(name).scenario, Start(exact[name]["rule"], tuple(exact[name]["numbers"]))
         algorithm = ALGORITHMS[name]
@@ -231,17 +232,26 @@ def all_results(args: Namespace, store: Store, by: Executor) -> list[Result]:
         base = (scenario.hash, f"{args.evaluation} seeds", repr(start))
         runs[name, -1] = Job((*base, "optimum"), measured, Measurement(name, args.evaluation, start), f"run {name}")
         for seed in range(args.seeds):
-            lessons[name, seed], folder = lesson(
+            lessons[name, seed], folders[name, seed] = lesson(
                 scenario, algorithm, settings, start.rule, start.numbers, seed, args.out
             )
-            what = Measurement(name, args.evaluation, None, folder)
+            what = Measurement(name, args.evaluation, None, folders[name, seed])
             key = (*lessons[name, seed].key, f"{args.evaluation} seeds")
             runs[name, seed] = Job(key, measured, what, f"run agent {seed} on {name}")
     facts, costs = done(lessons, store, by), done(runs, store, by)
-    return [
+    results = [
         result_of(name, exact[name], costs[name, -1], [(facts[name, k], costs[name, k]) for k in range(args.seeds)])
         for name in args.anchors
     ]
+    for one in results:
+        keep(folders[one.anchor, one.selected], args.out / "selected" / one.anchor)
+    return results
+
+
+def keep(agent: Path, folder: Path) -> None:
+    """Copy an agent that the table is of, apart from the others."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(agent, folder)
 
 
 def main() -> None:
