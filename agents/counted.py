@@ -88,7 +88,7 @@ class CountedSession(Session):
             self.remember(state)
             self._generation = state["facts"]["generation"]
             learned = state["learned"]
-            table = {name: learned.pop(f"table_{name}").numpy() for name in TABLE}
+            table = {name: learned.pop(f"table_{name}").cpu().numpy() for name in TABLE}
             self._network.load_state_dict(learned)
             self._counted = Counted(self.structure.outputs, table)
             if self._generation:
@@ -198,7 +198,7 @@ class CountedSession(Session):
     def _fit(self, inputs: Frames, states: Ints, mean: float) -> None:
         """Teach the network by how much every setting is dearer."""
         seed = self.training.seed * self._generations + self._generation
-        dearest = DEAREST * mean
+        dearest = DEAREST * abs(mean) or 1.0
         targets = -np.minimum(self._dearer, dearest)[states] / dearest
         regress(self._network, inputs, targets, self.training.settings, seed, self.training.device)
 

@@ -68,7 +68,7 @@ class Counted:
         return len(self.states)
 
     def places(self, rows: Rows) -> Ints:
-        """Return the numbers of states ``(n, n_entries)``; those that are new are added, in the order of their rows.
+        """Return the numbers of states ``(n, n_entries)``; those that are new are added.
 
         Raises:
             InputError: there are too many.
@@ -104,9 +104,9 @@ class Counted:
         """Count decisions, ``(n,)`` each: the state, the setting, its cost, and the next state."""
         pairs = states * self._n + settings
         size = len(self._tried)
-        self._tried += np.bincount(pairs, minlength=size)
-        self._costs += np.bincount(pairs, weights=costs, minlength=size)
-        self._squares += np.bincount(pairs, weights=costs**2, minlength=size)
+        self._tried = self._tried + np.bincount(pairs, minlength=size)  # new arrays: a table that was given out stays
+        self._costs = self._costs + np.bincount(pairs, weights=costs, minlength=size)
+        self._squares = self._squares + np.bincount(pairs, weights=costs**2, minlength=size)
         ways, times = np.unique(pairs * MOST_STATES + following, return_counts=True)
         together = np.concatenate([self._ways, ways])
         self._ways, inverse = np.unique(together, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Writes docs/fields.md, docs/rules.md and README's table of the contest; ``--check`` only compares."""
+"""Writes docs/fields.md, docs/rules.md and the tables of stored results in the guides; ``--check`` only compares."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jitgym.systems import ALIASES, SYSTEMS
 from jitgym.upkeep import MAINTENANCE
 
 FOLDER = Path(__file__).parent
-BEGIN, END = "<!-- contest: written by docs/generate.py -->", "<!-- end of the contest -->"
+RESULTS = FOLDER.parent / "benchmarks" / "results"
 
 
 def fields_page() -> str:
@@ -142,15 +142,25 @@ def _systems(systems: Mapping[str, System]) -> str:
 
 def readme() -> str:
     """Return README with the table of the contest as its stored results have it."""
-    text = _text(FOLDER.parent / "README.md")
-    before, mark, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{mark}\n{contest_table()}\n{end}{after}"
+    return _with_table("../README.md", "contest", contest_table())
+
+
+def anchors_page() -> str:
+    """Return the page of anchors with the table of agents as its stored results have it."""
+    _, about, counted, table = _text(RESULTS / "anchor_agents" / "anchor_agents.md").strip().split("\n\n")
+    return _with_table("anchors.md", "agents on the anchors", f"\n{table}\n\n{counted} {about}\n")
+
+
+def _with_table(name: str, what: str, table: str) -> str:
+    """Return a page with what stands between two marks replaced."""
+    begin, end = f"<!-- {what}: written by docs/generate.py -->", f"<!-- end of the {what} -->"
+    before, _, rest = _text(FOLDER / name).partition(begin)
+    return f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
 
 
 def contest_table() -> str:
     """Return the best agent of every line against the best tuned rule, and how many are better, in a sentence."""
-    record = json.loads(_text(FOLDER.parent / "benchmarks" / "results" / "contest" / "standings.json"))
+    record = json.loads(_text(RESULTS / "contest" / "standings.json"))
     rows = [row for row in record["rows"] if row["kind"] == BEST and not row["shift"]]
     cells = (
         (
@@ -170,7 +180,7 @@ def contest_table() -> str:
     return f"\n{markdown_table(heads, cells)}\n\n{counted} {record['created'][:10]}, `{record['command']}`.\n"
 
 
-PAGES = {"fields.md": fields_page, "rules.md": rules_page, "../README.md": readme}
+PAGES = {"fields.md": fields_page, "rules.md": rules_page, "anchors.md": anchors_page, "../README.md": readme}
 
 
 def main() -> int:

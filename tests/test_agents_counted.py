@@ -118,6 +118,16 @@ def test_a_table_holds_all_that_was_counted() -> None:
     assert again.places(ROWS[:2]).tolist() == counted.places(ROWS[:2]).tolist()
 
 
+def test_a_table_that_was_given_out_stays_as_it_is() -> None:
+    counted = chain((0, 0, 1.0, 1, 5))
+    before = {name: array.copy() for name, array in counted.table().items()}
+    given = counted.table()
+    places = counted.places(ROWS[:2])
+    counted.count(places, np.array([0, 1]), np.array([3.0, 4.0]), places)
+    assert all((given[name] == before[name]).all() for name in before)
+    assert counted.table()["tried"].sum() == 7
+
+
 def test_a_line_that_shows_too_many_states_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jitgym.agents.counting.MOST_STATES", 2)
     with pytest.raises(InputError, match="counted needs a line that shows at most 2 states, got more"):

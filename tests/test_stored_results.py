@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jitgym.anchors import ANCHORS, anchor
 from jitgym.evaluate import run_policy
+from jitgym.fields import OFF
+from jitgym.optimal import OptimalPolicy, explore
+from jitgym.regret import Regret
 from jitgym.rules import rule_family
 from jitgym.scorecard import Floats, Scorecard
 from jitgym.seeds import seed_bank
@@ -73,3 +77,54 @@ def test_a_stored_agent_gains_what_is_stored(task: str, algorithm: str):
     gain = Scorecard(scenario).cost_a_slot(run_policy(scenario, agent, fresh())) - rule_costs(task, row["rule"])
     error = gain.std(ddof=1) * np.sqrt(1 / FRESH + 1 / SUITE.plan.replications)
     assert abs(gain.mean() - row["difference"]) <= 4 * error + 1e-9
+
+
+ANCHOR_AGENTS = RESULTS / "anchor_agents"
+SHORT = [name for name in ANCHORS if name.startswith(("lost_sales_1", "lost_sales_2"))]
+"""Anchors that are solved in seconds."""
+
+
+def anchored(name: str) -> dict[str, Any]:
+    """What is stored of an anchor."""
+    record = json.loads((ANCHOR_AGENTS / "anchor_agents.json").read_text("utf-8"))
+    row: dict[str, Any] = next(row for row in record["results"] if row["anchor"] == name)
+    return row
+
+
+def test_agents_are_stored_of_every_anchor_that_was_measured():
+    record = json.loads((ANCHOR_AGENTS / "anchor_agents.json").read_text("utf-8"))
+    names = [row["anchor"] for row in record["results"]]
+    assert names == ["exact_maintenance", *(name for name in ANCHORS if name.startswith("lost_sales"))]
+    assert sorted(path.name for path in (ANCHOR_AGENTS / "selected").iterdir()) == sorted(names)
+    assert {len(row["above"]) for row in record["results"]} == {10}
+
+
+@pytest.mark.agents
+@pytest.mark.parametrize("name", SHORT)
+def test_an_agent_is_as_far_from_the_optimum_as_is_stored(name: str):
+    policy = pytest.importorskip("jitgym.agents.policy", reason="needs the extra `agents`")
+    own, row = anchor(name), anchored(name)
+    agent = policy.load_agent(ANCHOR_AGENTS / "selected" / name, own.scenario)
+    assert agent.card.facts["seed"] == row["selected"]
+    assert row["optimum"] == pytest.approx(own.solved.optimum.cost, rel=1e-6)
+    costs = [
+        Scorecard(own.scenario).cost_a_slot(run_policy(own.scenario, one, fresh()))
+        for one in (agent, OptimalPolicy(own.solved))
+    ]
+    above = 100 * (costs[0] - costs[1]) / costs[1].mean()
+    error = np.hypot(above.std(ddof=1) / np.sqrt(FRESH), row["errors"][row["selected"]])
+    assert abs(above.mean() - row["above"][row["selected"]]) < 4 * error
+
+
+@pytest.mark.agents
+def test_regret_of_the_agent_of_the_line_that_wears_is_as_stored():
+    policy = pytest.importorskip("jitgym.agents.policy", reason="needs the extra `agents`")
+    name = "exact_maintenance"
+    own, row = anchor(name), anchored(name)
+    agent = policy.load_agent(ANCHOR_AGENTS / "selected" / name, own.scenario)
+    menu = [(OFF, cards, level) for cards in range(5) for level in (1, OFF)]
+    watched = Regret(explore(own.scenario, menu, own.bounds), agent)
+    run_policy(own.scenario, watched, fresh())
+    above = 100 * watched.a_slot / row["optimum"]
+    error = np.hypot(above.std(ddof=1) / np.sqrt(FRESH), row["errors"][row["selected"]])
+    assert abs(above.mean() - row["above"][row["selected"]]) < 4 * error
