@@ -9,22 +9,18 @@ close call in one state counts little, and luck averages out between states that
 
 from __future__ import annotations
 
-import copy
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from jitgym.actions import ActionCodec
-from jitgym.agents.callback import Curve
-from jitgym.agents.judge import Judge
+from jitgym.agents.generations import GenerationSession
 from jitgym.agents.policy import TrainedPolicy
 from jitgym.agents.regression import regress
-from jitgym.agents.session import Progress, Save, Session
+from jitgym.agents.session import Progress
 from jitgym.agents.training import Training
 from jitgym.observation import Observer
 from jitgym.scenario import Scenario
@@ -35,8 +31,6 @@ from jitgym.simulator import Simulator
 Frames = npt.NDArray[np.float32]
 INSTANCE: Final = 1 << 50
 """Instances of the tuning bank from here on are those of training, two for every batch of states."""
-BATCHES: Final = 1 << 20
-"""Instances of each training seed and generation."""
 LONGEST: Final = 300
 """Steps of an episode within which states are visited."""
 PILOTS: Final = 16
@@ -45,7 +39,7 @@ PILOT_LINES: Final = 256
 """each on so many lines."""
 
 
-class ControlledSession(Session):
+class ControlledSession(GenerationSession):
     """A training by simulation, fresh or as a checkpoint left it; it goes on with the generation that was interrupted.
 
     Everything that is drawn depends on training seed, generation and batch alone.
@@ -57,60 +51,20 @@ class ControlledSession(Session):
     """
 
     def __init__(self, training: Training, folder: Path, state: dict[str, Any] | None) -> None:
-        super().__init__(training)
         settings = training.settings
-        self._folder = folder
-        self._generations, self._ahead = int(settings["n_generations"]), int(settings["ahead"])
-        self._rollouts = int(settings["n_rollouts"])
-        copies = self._rollouts * self.structure.outputs  # of each state
+        self._ahead, self._rollouts = int(settings["ahead"]), int(settings["n_rollouts"])
+        copies = self._rollouts * training.structure().outputs  # of each state
         self._states = max(1, int(settings["n_envs"]) // copies)
-        self._batch_steps = self._states * copies * self._ahead
-        self._batches = math.ceil(training.steps / (self._generations * self._batch_steps))
-        self._generation = 0
-        self.curve = Curve(training.steps, self._batches)  # a point is of one generation
-        self.judge = Judge(training.scenario, self._all_steps, self._generations if settings["looks"] else 0)
-        self._network = self.rule_network()
-        if state is None:
-            if settings["normalize"]:
-                self.view = self.view.standardised(self._seen())
-        else:
-            self.remember(state)
-            self._generation = state["facts"]["generation"]
-            self._network.load_state_dict(state["learned"])
+        super().__init__(training, folder, self._states * copies * self._ahead)
+        self.begin(state)
 
-    @property
-    def _all_steps(self) -> int:
-        return self._generations * self._batches * self._batch_steps
-
-    @property
-    def steps(self) -> int:
-        """Steps of a line that it has learned from, those of copies that only look ahead included."""
-        return self._generation * self._batches * self._batch_steps
-
-    def network(self) -> nn.Sequential:
-        """Return a copy of the network that acts."""
-        return copy.deepcopy(self._network)
-
-    def learned(self) -> dict[str, Any]:
-        """Return the weights of the last whole generation."""
-        return dict(self._network.state_dict())
-
-    def found(self) -> dict[str, Any]:
-        """Return which generation is next."""
-        return {"generation": self._generation}
-
-    def learn(self, progress: Progress | None, checkpoint_every: int, save: Save) -> None:
-        """Train to the last generation; there is a checkpoint after each."""
-        with self.logged(self._folder) as note:
-            self.look()
-            while self._generation < self._generations:
-                lessons = [self._lessons(batch, progress) for batch in range(self._batches)]
-                inputs, gains, costs = (np.concatenate(column) for column in zip(*lessons, strict=True))
-                self._fit(inputs, gains)
-                self._generation += 1
-                note(costs)
-                self.look()
-                save()
+    def next_generation(self, progress: Progress | None) -> Floats:
+        """Try every setting in many states, and teach the network what each saves."""
+        lessons = [self._lessons(batch, progress) for batch in range(self._batches)]
+        inputs, gains, costs = (np.concatenate(column) for column in zip(*lessons, strict=True))
+        targets = gains / (gains.std() or 1.0)
+        regress(self._network, inputs, targets, self.training.settings, self.seed_of_order(), self.training.device)
+        return np.asarray(costs)
 
     def _lessons(self, batch: int, progress: Progress | None) -> tuple[Frames, Floats, Floats]:
         """Try every setting in a batch of states.
@@ -119,18 +73,16 @@ class ControlledSession(Session):
             What the network is shown ``(n_states, n_inputs)``, what each setting saves against their mean, in money
             ``(n_states, n_settings)``, and the mean cost a slot of all copies, ``(1,)``.
         """
-        done = (self.steps + batch * self._batch_steps) / self._all_steps
+        done = self._before(self._generation, batch) / self._all_steps
         scenarios = self.training.phases.phases[self.training.phases.at(done)].scenarios
         scenario = scenarios[batch % len(scenarios)]
         rng = np.random.default_rng([self.training.seed, self._generation, batch])
-        instance = INSTANCE + 2 * ((self.training.seed * self._generations + self._generation) * BATCHES + batch)
+        instance = self.instance(INSTANCE, batch, 2)
         agent = TrainedPolicy(self.card(), scenario, self._network, self.training.device)
         visit = self._visited(agent, scenario, seed_bank(instance, self._states, "tuning"), rng)
         luck = seed_bank(instance + 1, self._states * self._rollouts, "tuning").reshape(self._states, 1, -1)
         costs, a_slot = self._costs(agent, scenario, visit, luck)
-        if progress is not None:
-            word = f"generation {self._generation + 1} of {self._generations}, cost {a_slot:.4g} a slot"
-            progress(done + self._batch_steps / self._all_steps, word)
+        self.report(progress, batch, a_slot)
         return visit.inputs, costs.mean(axis=1, keepdims=True) - costs, np.array([a_slot])
 
     def _visited(
@@ -171,13 +123,7 @@ class ControlledSession(Session):
             total += min(1.0, 2 * (1 - step / self._ahead)) * cost  # a sharp end would reward putting things off
         return total.reshape(shape).mean(axis=2), plain / (self._ahead * scenario.slots_per_step)
 
-    def _fit(self, inputs: Frames, gains: Floats) -> None:
-        """Teach the network what each setting saves, in units of their spread."""
-        seed = self.training.seed * self._generations + self._generation
-        targets = gains / (gains.std() or 1.0)
-        regress(self._network, inputs, targets, self.training.settings, seed, self.training.device)
-
-    def _seen(self) -> Frames:
+    def pilot(self) -> Frames:
         """Return what the untrained agent, which is the rule, sees of the lines, ``(n, n_entries)``, in its scales."""
         seen = []
         for k, scenario in enumerate(self.training.phases.scenarios):

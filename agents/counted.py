@@ -8,7 +8,6 @@ breakdown that was met once counts for every way that leads there.
 
 from __future__ import annotations
 
-import copy
 import math
 from pathlib import Path
 from typing import Any, Final
@@ -16,14 +15,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
 from jitgym.actions import ActionCodec
-from jitgym.agents.callback import Curve
 from jitgym.agents.counting import TABLE, Counted, Ints
-from jitgym.agents.judge import Judge
+from jitgym.agents.generations import GenerationSession
 from jitgym.agents.regression import regress
-from jitgym.agents.session import Progress, Save, Session
+from jitgym.agents.session import Progress
 from jitgym.agents.training import Training
 from jitgym.errors import InputError
 from jitgym.fields import OBSERVATION
@@ -36,8 +33,6 @@ from jitgym.simulator import Simulator
 Frames = npt.NDArray[np.float32]
 INSTANCE: Final = 1 << 55
 """Instances of the tuning bank from here on are those of training, one for every batch of lines."""
-BATCHES: Final = 1 << 20
-"""Instances of each training seed and generation."""
 LONGEST: Final = 250
 """Steps of an episode that a batch of lines runs for."""
 PILOT_LINES: Final = 256
@@ -48,7 +43,7 @@ DEAREST: Final = 1.0
 """Dearer settings than this, in mean costs of a step, are all alike to the network: it must not choose them."""
 
 
-class CountedSession(Session):
+class CountedSession(GenerationSession):
     """A training on a counted process, fresh or as a checkpoint left it; an interrupted generation begins anew.
 
     Everything that is drawn depends on training seed, generation and batch alone.
@@ -63,77 +58,44 @@ class CountedSession(Session):
     """
 
     def __init__(self, training: Training, folder: Path, state: dict[str, Any] | None) -> None:
-        super().__init__(training)
         settings = training.settings
         if len(training.phases.scenarios) > 1:
             raise InputError(f"counted must learn from one line, got {len(training.phases.scenarios)}")
         if settings["frame_stack"] != 1:
             raise InputError(f"frame_stack must be 1 for counted, got {settings['frame_stack']}")
-        self._folder = folder
-        self._generations, self._lines = int(settings["n_generations"]), int(settings["n_envs"])
-        self._long = min(training.scenario.horizon, LONGEST)
-        self._batches = math.ceil(training.steps / (self._generations * self._lines * self._long))
-        self._generation = 0
-        self.curve = Curve(training.steps, self._batches)  # a point is of one generation
-        self.judge = Judge(training.scenario, self._all_steps, self._generations if settings["looks"] else 0)
+        self._lines, self._long = int(settings["n_envs"]), min(training.scenario.horizon, LONGEST)
+        super().__init__(training, folder, self._lines * self._long)
         self._shown = _shown(Observer(Simulator(training.scenario)).names, settings["blind"])
-        self._network = self.rule_network()
         self._counted = Counted(self.structure.outputs)
         self._best: Ints = np.zeros(0, dtype=np.int64)
         self._dearer: Floats = np.zeros((0, self.structure.outputs))
-        if state is None:
-            if settings["normalize"]:
-                self.view = self.view.standardised(self._seen())
-        else:
-            self.remember(state)
-            self._generation = state["facts"]["generation"]
-            learned = state["learned"]
-            table = {name: learned.pop(f"table_{name}").cpu().numpy() for name in TABLE}
-            self._network.load_state_dict(learned)
-            self._counted = Counted(self.structure.outputs, table)
-            if self._generation:
-                self._solve()
-
-    @property
-    def _all_steps(self) -> int:
-        return self._generations * self._batches * self._lines * self._long
-
-    @property
-    def steps(self) -> int:
-        """Steps of a line that it has learned from."""
-        return self._generation * self._batches * self._lines * self._long
-
-    def network(self) -> nn.Sequential:
-        """Return a copy of the network that acts."""
-        return copy.deepcopy(self._network)
+        self.begin(state)
 
     def learned(self) -> dict[str, Any]:
         """Return the weights of the last whole generation, and all that was counted."""
         table = {f"table_{name}": torch.as_tensor(array) for name, array in self._counted.table().items()}
-        return {**self._network.state_dict(), **table}
+        return {**super().learned(), **table}
 
-    def found(self) -> dict[str, Any]:
-        """Return which generation is next."""
-        return {"generation": self._generation}
+    def take_over(self, learned: dict[str, torch.Tensor]) -> None:
+        """Take over what :meth:`learned` gave."""
+        table = {name: learned.pop(f"table_{name}").cpu().numpy() for name in TABLE}
+        super().take_over(learned)
+        self._counted = Counted(self.structure.outputs, table)
+        if self._generation:
+            self._solve()
 
-    def learn(self, progress: Progress | None, checkpoint_every: int, save: Save) -> None:
-        """Train to the last generation; there is a checkpoint after each."""
-        with self.logged(self._folder) as note:
-            self.look()
-            while self._generation < self._generations:
-                before = self._counted.table()
-                try:
-                    lessons = [self._visit(batch, progress) for batch in range(self._batches)]
-                except KeyboardInterrupt:
-                    self._counted = Counted(self.structure.outputs, before)  # the generation begins anew
-                    raise
-                self._solve()
-                inputs, states, costs = (np.concatenate(column) for column in zip(*lessons, strict=True))
-                self._fit(inputs, states, float(costs.mean()))
-                self._generation += 1
-                note(costs / self.training.scenario.slots_per_step)
-                self.look()
-                save()
+    def next_generation(self, progress: Progress | None) -> Floats:
+        """Visit, count, solve, and teach the network the solution."""
+        before = self._counted.table()
+        try:
+            lessons = [self._visit(batch, progress) for batch in range(self._batches)]
+        except KeyboardInterrupt:
+            self._counted = Counted(self.structure.outputs, before)  # the generation begins anew
+            raise
+        self._solve()
+        inputs, states, costs = (np.concatenate(column) for column in zip(*lessons, strict=True))
+        self._fit(inputs, states, float(costs.mean()))
+        return np.asarray(costs / self.training.scenario.slots_per_step)
 
     def _visit(self, batch: int, progress: Progress | None) -> tuple[Frames, Ints, Floats]:
         """Run a batch of lines, and count.
@@ -143,9 +105,8 @@ class CountedSession(Session):
             of a step of the lines with a steady hand, ``(1,)``.
         """
         scenario, n = self.training.scenario, self._lines
-        done = (self.steps + batch * n * self._long) / self._all_steps
         rng = np.random.default_rng([self.training.seed, self._generation, batch])
-        instance = INSTANCE + (self.training.seed * self._generations + self._generation) * BATCHES + batch
+        instance = self.instance(INSTANCE, batch)
         simulator = Simulator(scenario, n, seed_bank(instance, n, "tuning"), n_threads=self.training.n_threads)
         observer, codec, card = Observer(simulator), ActionCodec(simulator.knobs), Scorecard(scenario)
         lens = self.view.lens(observer)
@@ -167,10 +128,7 @@ class CountedSession(Session):
             trail.append((states, settings, cost))
         steady = float(np.mean([cost[::2].mean() for _, _, cost in trail]))
         self._tally(trail, states)
-        if progress is not None:
-            slots = scenario.slots_per_step
-            word = f"generation {self._generation + 1} of {self._generations}, cost {steady / slots:.4g} a slot"
-            progress(done + n * self._long / self._all_steps, word)
+        self.report(progress, batch, steady / scenario.slots_per_step)
         return np.concatenate(inputs), np.concatenate(kept), np.array([steady])
 
     def _tally(self, trail: list[tuple[Ints, Ints, Floats]], last: Ints) -> None:
@@ -197,12 +155,11 @@ class CountedSession(Session):
 
     def _fit(self, inputs: Frames, states: Ints, mean: float) -> None:
         """Teach the network by how much every setting is dearer."""
-        seed = self.training.seed * self._generations + self._generation
         dearest = DEAREST * abs(mean) or 1.0
         targets = -np.minimum(self._dearer, dearest)[states] / dearest
-        regress(self._network, inputs, targets, self.training.settings, seed, self.training.device)
+        regress(self._network, inputs, targets, self.training.settings, self.seed_of_order(), self.training.device)
 
-    def _seen(self) -> Frames:
+    def pilot(self) -> Frames:
         """Return what lines under the rule show, ``(n, n_entries)``, in the agent's scales."""
         scenario = self.training.scenario
         simulator = Simulator(scenario, PILOT_LINES, seed_bank(INSTANCE - 1, PILOT_LINES, "tuning"))
