@@ -68,7 +68,6 @@ class CountedSession(GenerationSession):
         self._shown = _shown(Observer(Simulator(training.scenario)).names, settings["blind"])
         self._counted = Counted(self.structure.outputs)
         self._best: Ints = np.zeros(0, dtype=np.int64)
-        self._dearer: Floats = np.zeros((0, self.structure.outputs))
         self.begin(state)
 
     def learned(self) -> dict[str, Any]:
@@ -92,9 +91,9 @@ class CountedSession(GenerationSession):
         except KeyboardInterrupt:
             self._counted = Counted(self.structure.outputs, before)  # the generation begins anew
             raise
-        self._solve()
+        dearer = self._solve()
         inputs, states, costs = (np.concatenate(column) for column in zip(*lessons, strict=True))
-        self._fit(inputs, states, float(costs.mean()))
+        self._fit(inputs, dearer[states], float(costs.mean()))
         return np.asarray(costs / self.training.scenario.slots_per_step)
 
     def _visit(self, batch: int, progress: Progress | None) -> tuple[Frames, Ints, Floats]:
@@ -148,15 +147,16 @@ class CountedSession(GenerationSession):
         chosen: Ints = known[states]
         return chosen
 
-    def _solve(self) -> None:
-        """Find the best setting of every state."""
-        self._dearer = self._counted.solve()
-        self._best = np.nanargmin(self._dearer, axis=1)
+    def _solve(self) -> Floats:
+        """Find the best setting of every state; return by how much each is dearer, ``(n_states, n_settings)``."""
+        dearer = self._counted.solve()
+        self._best = np.nanargmin(dearer, axis=1)
+        return dearer
 
-    def _fit(self, inputs: Frames, states: Ints, mean: float) -> None:
-        """Teach the network by how much every setting is dearer."""
+    def _fit(self, inputs: Frames, dearer: Floats, mean: float) -> None:
+        """Teach the network by how much every setting is dearer, ``(n, n_settings)``; NaN where that is not known."""
         dearest = DEAREST * abs(mean) or 1.0
-        targets = -np.minimum(self._dearer, dearest)[states] / dearest
+        targets = -np.minimum(dearer, dearest) / dearest
         regress(self._network, inputs, targets, self.training.settings, self.seed_of_order(), self.training.device)
 
     def pilot(self) -> Frames:

@@ -182,11 +182,7 @@ class OptimalPolicy:
 
     def watch(self, simulator: Simulator) -> None:
         """Be told which lines are to be controlled; their scenario must be that of the model."""
-        if simulator.scenario.hash != self._model.scenario.hash:
-            raise InputError(
-                f"lines must be of the scenario that was solved, {self._model.scenario.name!r} "
-                f"({self._model.scenario.hash}), got {simulator.scenario.name!r} ({simulator.scenario.hash})"
-            )
+        require_lines_of(self._model.scenario, simulator)
         self._simulator, self._codec = simulator, ActionCodec(simulator.knobs)
         self._layout = simulator.tables.state
 
@@ -202,6 +198,16 @@ class OptimalPolicy:
             raise InputError("watch(simulator) must be called before predict, got no lines")
         actions = self._codec.encode(self._model.settings(state_rows(self._simulator)))
         return (actions if np.ndim(observation) > 1 else actions[0]), state
+
+
+def require_lines_of(scenario: Scenario, simulator: Simulator) -> None:
+    """Refuse lines of another scenario than the one that was solved."""
+    other = simulator.scenario
+    if other.hash != scenario.hash:
+        raise InputError(
+            f"lines must be of the scenario that was solved, {scenario.name!r} ({scenario.hash}), "
+            f"got {other.name!r} ({other.hash})"
+        )
 
 
 def state_rows(simulator: Simulator) -> Rows:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from jitgym.actions import ActionCodec
 from jitgym.errors import InputError
 from jitgym.evaluate import Policy, Watcher
-from jitgym.optimal import Knobs, Model, decided, state_rows
+from jitgym.optimal import Knobs, Model, decided, require_lines_of, state_rows
 from jitgym.scorecard import Floats
 from jitgym.simulator import Simulator
 
@@ -53,11 +53,7 @@ class Regret:
 
     def watch(self, simulator: Simulator) -> None:
         """Be told which lines are to be controlled; their scenario must be that of the model."""
-        if simulator.scenario.hash != self._model.scenario.hash:
-            raise InputError(
-                f"lines must be of the scenario that was solved, {self._model.scenario.name!r}, "
-                f"got {simulator.scenario.name!r}"
-            )
+        require_lines_of(self._model.scenario, simulator)
         if isinstance(self._policy, Watcher):
             self._policy.watch(simulator)
         self._simulator, self._codec = simulator, ActionCodec(simulator.knobs)

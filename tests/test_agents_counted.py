@@ -62,8 +62,8 @@ def test_rows_that_differ_in_one_place_are_different_states() -> None:
     assert len(counted) == len(np.unique(places)) == len(rows)
 
 
-def chain(*lives: tuple[int, int, float, int, int]) -> Counted:
-    """Two states; ``(state, setting, cost, next state, times)``."""
+def chain(*lives: tuple[int, int, float, int, int]) -> tuple[Counted, np.ndarray]:
+    """Two states, what was counted in them ``(state, setting, cost, next state, times)``, and their numbers."""
     counted = Counted(2)
     a, b = counted.places(ROWS[:2])
     real = {0: a, 1: b}
@@ -71,16 +71,14 @@ def chain(*lives: tuple[int, int, float, int, int]) -> Counted:
         counted.count(
             *(np.full(times, x) for x in (real[state], setting)), np.full(times, cost), np.full(times, real[following])
         )
-    order = np.array([a, b])
-    counted.order = order  # type: ignore[attr-defined]
-    return counted
+    return counted, np.array([a, b])
 
 
 def test_what_is_cheap_now_and_dear_later_is_not_chosen() -> None:
     """In state 0, setting 0 costs nothing and leads to state 1, which costs 10 and leads back; setting 1 costs 2."""
     n = 100 * LEAST_TRIED
-    counted = chain((0, 0, 0.0, 1, n), (0, 1, 2.0, 0, n), (1, 0, 10.0, 0, n), (1, 1, 10.0, 1, n))
-    dearer = counted.solve()[counted.order]  # type: ignore[attr-defined]
+    counted, order = chain((0, 0, 0.0, 1, n), (0, 1, 2.0, 0, n), (1, 0, 10.0, 0, n), (1, 1, 10.0, 1, n))
+    dearer = counted.solve()[order]
     assert np.nanargmin(dearer, axis=1).tolist() == [1, 0]
     assert dearer[0, 1] == dearer[1, 0] == pytest.approx(0)
     assert dearer[0, 0] == pytest.approx(6, rel=0.01)  # 10 in two steps, instead of 2 in each
@@ -89,37 +87,37 @@ def test_what_is_cheap_now_and_dear_later_is_not_chosen() -> None:
 
 def test_a_setting_that_was_tried_seldom_is_not_known() -> None:
     n = LEAST_TRIED
-    counted = chain((0, 0, 3.0, 0, n), (0, 1, 0.0, 0, n - 1), (1, 0, 1.0, 0, n))
-    dearer = counted.solve()[counted.order]  # type: ignore[attr-defined]
+    counted, order = chain((0, 0, 3.0, 0, n), (0, 1, 0.0, 0, n - 1), (1, 0, 1.0, 0, n))
+    dearer = counted.solve()[order]
     assert np.isnan(dearer).tolist() == [[False, True], [False, True]]
 
 
 def test_luck_is_not_taken_for_merit() -> None:
     """A little cheaper in the mean, but only by a wide scatter of few tries: the sure setting is chosen."""
     n = 4 * LEAST_TRIED
-    counted = chain((0, 0, 3.0, 0, 100 * n), (0, 1, 0.0, 0, n // 2), (0, 1, 5.8, 0, n // 2), (1, 0, 1.0, 0, n))
-    assert np.nanargmin(counted.solve(), axis=1)[counted.order[0]] == 0  # type: ignore[attr-defined]
-    sure = chain((0, 0, 3.0, 0, 100 * n), (0, 1, 2.9, 0, n), (1, 0, 1.0, 0, n))
-    assert np.nanargmin(sure.solve(), axis=1)[sure.order[0]] == 1  # type: ignore[attr-defined]
+    counted, order = chain((0, 0, 3.0, 0, 100 * n), (0, 1, 0.0, 0, n // 2), (0, 1, 5.8, 0, n // 2), (1, 0, 1.0, 0, n))
+    assert np.nanargmin(counted.solve(), axis=1)[order[0]] == 0
+    sure, order_of_sure = chain((0, 0, 3.0, 0, 100 * n), (0, 1, 2.9, 0, n), (1, 0, 1.0, 0, n))
+    assert np.nanargmin(sure.solve(), axis=1)[order_of_sure[0]] == 1
 
 
 def test_a_state_that_was_only_come_to_is_dear() -> None:
     n = LEAST_TRIED
-    counted = chain((0, 0, 1.0, 0, 9 * n), (0, 1, 0.9, 0, n), (0, 1, 0.9, 1, n))
-    dearer = counted.solve()[counted.order]  # type: ignore[attr-defined]
+    counted, order = chain((0, 0, 1.0, 0, 9 * n), (0, 1, 0.9, 0, n), (0, 1, 0.9, 1, n))
+    dearer = counted.solve()[order]
     assert dearer[0, 1] > dearer[0, 0] == pytest.approx(0)
 
 
 def test_a_table_holds_all_that_was_counted() -> None:
     n = LEAST_TRIED
-    counted = chain((0, 0, 1.0, 1, n), (0, 1, 2.0, 0, n), (1, 0, 10.0, 0, n))
+    counted, _ = chain((0, 0, 1.0, 1, n), (0, 1, 2.0, 0, n), (1, 0, 10.0, 0, n))
     again = Counted(2, counted.table())
     np.testing.assert_array_equal(again.solve(), counted.solve())
     assert again.places(ROWS[:2]).tolist() == counted.places(ROWS[:2]).tolist()
 
 
 def test_a_table_that_was_given_out_stays_as_it_is() -> None:
-    counted = chain((0, 0, 1.0, 1, 5))
+    counted, _ = chain((0, 0, 1.0, 1, 5))
     before = {name: array.copy() for name, array in counted.table().items()}
     given = counted.table()
     places = counted.places(ROWS[:2])

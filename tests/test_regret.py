@@ -74,6 +74,6 @@ def test_it_has_to_watch_lines_of_its_scenario():
     with pytest.raises(InputError, match="watch"):
         watched.predict(np.zeros((1, 3), dtype=np.float32))
     with pytest.raises(
-        InputError, match="must be of the scenario that was solved, 'exact_two_stages', got 'four_stage'"
+        InputError, match=r"must be of the scenario that was solved, 'exact_two_stages' .*, got 'four_stage'"
     ):
         watched.watch(Simulator(load_scenario("four_stage"), 2, SEEDS[:2]))
