@@ -1,9 +1,13 @@
 """Training on a counted decision process: visit, count, solve, and a network that knows the solution.
 
-For lines that show few states. Lines are run under the agent, and on every other one with an unsteady hand; what
-follows is counted (``counting``), the process is solved, and a network learns by how much each setting is dearer than
-the best. Where breakdowns are rare and dear this needs far less simulation than comparing what happens afterwards: a
-breakdown that was met once counts for every way that leads there.
+For lines that show few states. Lines are run under the agent; what follows is counted (``counting``), the process is
+solved, and a network learns by how much each setting is dearer than the best. Where breakdowns are rare and dear this
+needs far less simulation than comparing what happens afterwards: a breakdown that was met once counts for every way
+that leads there.
+
+Every other line explores, in two ways. A share of its settings is any that may be the best. And now and then it goes on
+where another line stands, one whose state few share: what is rare is met often, and no count is wrong for it, since it
+is of what follows on a state (splitting: Glasserman, Heidelberger, Shahabuddin & Zajic, Operations Research 47, 1999).
 """
 
 from __future__ import annotations
@@ -31,12 +35,15 @@ from jitgym.seeds import seed_bank
 from jitgym.simulator import Simulator
 
 Frames = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
 INSTANCE: Final = 1 << 55
 """Instances of the tuning bank from here on are those of training, one for every batch of lines."""
 LONGEST: Final = 250
 """Steps of an episode that a batch of lines runs for."""
 PILOT_LINES: Final = 256
 """Lines on which the rule shows how observations spread."""
+APART: Final = 10
+"""Steps after which lines that explore go on elsewhere."""
 SHOWN: Final = 400_000
 """Observations that the network learns from, at the most."""
 DEAREST: Final = 1.0
@@ -68,6 +75,7 @@ class CountedSession(GenerationSession):
         self._shown = _shown(Observer(Simulator(training.scenario)).names, settings["blind"])
         self._counted = Counted(self.structure.outputs)
         self._best: Ints = np.zeros(0, dtype=np.int64)
+        self._doubtful: Flags = np.zeros((0, self.structure.outputs), dtype=np.bool_)
         self.begin(state)
 
     def learned(self) -> dict[str, Any]:
@@ -101,44 +109,52 @@ class CountedSession(GenerationSession):
 
         Returns:
             What the network is shown of some of them ``(n, n_inputs)``, the numbers of their states, and the mean cost
-            of a step of the lines with a steady hand, ``(1,)``.
+            of a step of the lines that do not explore, ``(1,)``.
         """
         scenario, n = self.training.scenario, self._lines
         rng = np.random.default_rng([self.training.seed, self._generation, batch])
-        instance = self.instance(INSTANCE, batch)
+        instance = self.instance(INSTANCE, batch, 1 + self._long // APART)
         simulator = Simulator(scenario, n, seed_bank(instance, n, "tuning"), n_threads=self.training.n_threads)
-        observer, codec, card = Observer(simulator), ActionCodec(simulator.knobs), Scorecard(scenario)
-        lens = self.view.lens(observer)
-        hand = float(self.training.settings["exploration"]) * (np.arange(n) % 2)
+        codec, card, explores = ActionCodec(simulator.knobs), Scorecard(scenario), np.arange(n) % 2 == 1
         every = max(1, math.ceil(self._batches * n * self._long / SHOWN))
-        trail: list[tuple[Ints, Ints, Floats]] = []
-        inputs, kept = [], []
-        for step in range(self._long + 1):
-            seen = observer.observe() * lens
-            states = self._counted.places(self._units(seen))
+        seen, states = self._look(simulator)
+        trail, inputs, kept = [], [], []
+        for step in range(self._long):
             some = np.arange((step + batch) % every, n, every)
             inputs.append(self.view.inputs_of(self.view.stacked(seen[some], None, None)))
             kept.append(states[some])
-            if step == self._long:
-                break
-            missed = rng.random(n) < hand
-            settings = np.where(missed, rng.integers(self.structure.outputs, size=n), self._chosen(states))
+            settings = self._settings(states, explores, rng)
             cost = card.cost(simulator.step(codec.decode(self.structure.choices(settings))))
-            trail.append((states, settings, cost))
-        steady = float(np.mean([cost[::2].mean() for _, _, cost in trail]))
-        self._tally(trail, states)
+            seen, following = self._look(simulator)
+            trail.append((states, settings, cost, following))
+            states = following
+            if (step + 1) % APART == 0:
+                lines = _spread(states, explores, rng)
+                simulator = simulator.fork(lines, seed_bank(instance + (step + 1) // APART, n, "tuning"))
+                seen, states = seen[lines], states[lines]
+        self._counted.count(*(np.concatenate(column) for column in zip(*trail, strict=True)))
+        steady = float(np.mean([cost[~explores].mean() for _, _, cost, _ in trail]))
         self.report(progress, batch, steady / scenario.slots_per_step)
         return np.concatenate(inputs), np.concatenate(kept), np.array([steady])
 
-    def _tally(self, trail: list[tuple[Ints, Ints, Floats]], last: Ints) -> None:
-        """Count what a batch has shown."""
-        states, settings, costs = (np.concatenate(column) for column in zip(*trail, strict=True))
-        self._counted.count(states, settings, costs, np.concatenate([states[len(last) :], last]))
+    def _look(self, simulator: Simulator) -> tuple[Frames, Ints]:
+        """Return what lines show in the agent's scales, and the numbers of their states."""
+        observer = Observer(simulator)
+        seen = observer.observe() * self.view.lens(observer)
+        return seen, self._counted.places(self._units(seen))
 
     def _units(self, seen: Frames) -> Ints:
         """Return what is seen, in whole units, without what the agent is blind for."""
         units: Ints = np.rint(seen[:, self._shown] / self.view.scales[self._shown]).astype(np.int64)
         return units
+
+    def _settings(self, states: Ints, explores: Flags, rng: np.random.Generator) -> Ints:
+        """Return the best settings known; for a share of the lines that explore, any that may be the best."""
+        share = float(self.training.settings["exploration"])
+        other = np.flatnonzero(explores & (rng.random(len(states)) < share))
+        settings = self._chosen(states)
+        settings[other] = self._tried(states[other], rng)
+        return settings
 
     def _chosen(self, states: Ints) -> Ints:
         """Return the best settings known in states; the rule's where nothing is."""
@@ -147,9 +163,18 @@ class CountedSession(GenerationSession):
         chosen: Ints = known[states]
         return chosen
 
+    def _tried(self, states: Ints, rng: np.random.Generator) -> Ints:
+        """Return for each state any of the settings that may be the best there."""
+        doubtful = np.ones((len(self._counted), self.structure.outputs), dtype=np.bool_)
+        doubtful[: len(self._doubtful)] = self._doubtful
+        among = doubtful[states]
+        which = (rng.random(len(states)) * among.sum(axis=1)).astype(np.int64)
+        tried: Ints = np.argmax(among.cumsum(axis=1) > which[:, None], axis=1)
+        return tried
+
     def _solve(self) -> Floats:
         """Find the best setting of every state; return by how much each is dearer, ``(n_states, n_settings)``."""
-        dearer = self._counted.solve()
+        dearer, self._doubtful = self._counted.solve()
         self._best = np.nanargmin(dearer, axis=1)
         return dearer
 
@@ -170,6 +195,14 @@ class CountedSession(GenerationSession):
             frames.append(observer.observe() * self.view.lens(observer))
             simulator.step(codec.decode(self.structure.choices(settings)))
         return np.concatenate(frames)
+
+
+def _spread(states: Ints, explores: Flags, rng: np.random.Generator) -> Ints:
+    """Return where each line goes on: one that explores, on any line of any state that is met, all states alike."""
+    lines = np.arange(len(states))
+    alike = 1 / np.bincount(states)[states]
+    lines[explores] = rng.choice(len(states), int(explores.sum()), p=alike / alike.sum())
+    return lines
 
 
 def _shown(names: tuple[str, ...], blind: list[str]) -> Ints:

@@ -3,12 +3,14 @@
 States are told apart by what the agent sees of them, in whole units; what only says how the past was (a smoothed
 demand) is left out. The process that was counted is solved as if it were the line (certainty equivalence: Kumar &
 Varaiya 1986, Stochastic Systems, chapter 12), but a setting that was tried seldom counts as dear as it may well be, by
-its standard error: what merely was lucky is not chosen (pessimism: Jin, Yang & Wang, ICML 2021).
+its standard error: what merely was lucky is not chosen (pessimism: Jin, Yang & Wang, ICML 2021). Which settings are
+worth another try is told apart from that: those that are not clearly dearer than the best (action elimination:
+Even-Dar, Mannor & Mansour, Journal of Machine Learning Research 7, 2006).
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +25,8 @@ Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 
 MOST_STATES: Final = 1 << 16
-LEAST_TRIED: Final = 30
-"""Times that a setting must have been tried to be chosen."""
+LEAST_TRIED: Final = 300
+"""Times that a setting must have been tried to be chosen: a standard error knows nothing of what was not met yet."""
 DISCOUNT: Final = 0.999
 """Weight of the next decision: it makes every process solvable, also one in parts that do not lead to each other."""
 MOST_ROUNDS: Final = 100
@@ -33,7 +35,22 @@ UNKNOWN: Final = 100
 """What a state of which nothing is known costs, in costs of the dearest decision that was counted."""
 ERRORS: Final = 1.0
 """Standard errors by which a setting counts dearer than it was."""
+DOUBT: Final = 2.0
+"""Standard errors that two settings may each be off for the dearer of them to be tried again."""
 TABLE: Final = ("states", "tried", "costs", "squares", "ways", "times")
+
+
+class Solution(NamedTuple):
+    """What is known of the settings in every state.
+
+    Attributes:
+        dearer: ``(n_states, n_settings)`` what each costs more than the best, in the long run; NaN where it was tried
+            too seldom to say.
+        doubtful: ``(n_states, n_settings)`` which of them may be the best for all that is known.
+    """
+
+    dearer: Floats
+    doubtful: npt.NDArray[np.bool_]
 
 
 class Counted:
@@ -113,28 +130,33 @@ class Counted:
         weights = np.concatenate([self._times, times])
         self._times = np.bincount(inverse, weights=weights).astype(np.int64)
 
-    def solve(self) -> Floats:
-        """Return what each setting costs more than the best in each state, in the long run, ``(n_states, n_settings)``.
-
-        NaN where a setting was tried too seldom to say.
-        """
+    def solve(self) -> Solution:
+        """Return what each setting costs more than the best in each state, and which may be the best."""
         table = self._tried.reshape(-1, self._n)
         enough = np.minimum(LEAST_TRIED, table.max(axis=1)).clip(1)  # where none was tried often, what was most
         open_ = (table >= enough[:, None]).ravel()
         stuck = table.max(axis=1) == 0  # met at the end of an episode only: taken to be dear, and the end of it
         open_.reshape(-1, self._n)[stuck, 0] = True
         mdp, mean = self._process(open_, np.flatnonzero(stuck) * self._n)
+        error = self._errors(mdp, mean[open_], open_)
+        pessimistic = Mdp(mdp.first, mdp.transition, mdp.cost + ERRORS * error, mdp.cut)
+        costs, best = pessimistic.best(DISCOUNT * _solved(pessimistic))
+        plain = costs - ERRORS * error
+        at_most = np.minimum.reduceat(plain + DOUBT * error, mdp.first[:-1])
+        dearer, doubtful = np.full(len(open_), np.nan), np.ones(len(open_), dtype=np.bool_)
+        dearer[open_] = costs - np.repeat(best, np.diff(mdp.first))
+        doubtful[open_] = plain - DOUBT * error <= np.repeat(at_most, np.diff(mdp.first))
+        return Solution(dearer.reshape(-1, self._n), doubtful.reshape(-1, self._n))
+
+    def _errors(self, mdp: Mdp, mean: Floats, open_: npt.NDArray[np.bool_]) -> Floats:
+        """Return the standard error of what every choice costs in the long run, ``(n_choices,)``."""
         value = _solved(mdp)
         follows = mdp.transition @ value
         spread = np.sqrt(np.maximum(mdp.transition @ value**2 - follows**2, 0))
         tried = np.maximum(self._tried[open_], 1)
-        spread += np.sqrt(np.maximum(self._squares[open_] / tried - mean[open_] ** 2, 0))
-        dearer = Mdp(mdp.first, mdp.transition, mdp.cost + ERRORS * spread / np.sqrt(tried), mdp.cut)
-        costs, best = dearer.best(DISCOUNT * _solved(dearer))
-        out = np.full(len(self._tried), np.nan)
-        out[open_] = costs - np.repeat(best, np.diff(mdp.first))
-        dearer_by: Floats = out.reshape(-1, self._n)
-        return dearer_by
+        spread += np.sqrt(np.maximum(self._squares[open_] / tried - mean**2, 0))
+        error: Floats = spread / np.sqrt(tried)
+        return error
 
     def _process(self, open_: npt.NDArray[np.bool_], stuck: Ints) -> tuple[Mdp, Floats]:
         """Return the process, and the mean cost of every pair of state and setting."""

@@ -11,8 +11,8 @@ import torch
 from agent_lines import HOLD, LINE
 
 from jitgym import OFF, InputError, load_scenario
-from jitgym.agents.counted import CountedSession
-from jitgym.agents.counting import LEAST_TRIED, Counted
+from jitgym.agents.counted import CountedSession, _spread
+from jitgym.agents.counting import LEAST_TRIED, MOST_STATES, Counted
 from jitgym.agents.policy import load_agent, save_agent
 from jitgym.agents.settings import read_settings
 from jitgym.agents.train import Training, train
@@ -78,7 +78,7 @@ def test_what_is_cheap_now_and_dear_later_is_not_chosen() -> None:
     """In state 0, setting 0 costs nothing and leads to state 1, which costs 10 and leads back; setting 1 costs 2."""
     n = 100 * LEAST_TRIED
     counted, order = chain((0, 0, 0.0, 1, n), (0, 1, 2.0, 0, n), (1, 0, 10.0, 0, n), (1, 1, 10.0, 1, n))
-    dearer = counted.solve()[order]
+    dearer = counted.solve().dearer[order]
     assert np.nanargmin(dearer, axis=1).tolist() == [1, 0]
     assert dearer[0, 1] == dearer[1, 0] == pytest.approx(0)
     assert dearer[0, 0] == pytest.approx(6, rel=0.01)  # 10 in two steps, instead of 2 in each
@@ -88,31 +88,45 @@ def test_what_is_cheap_now_and_dear_later_is_not_chosen() -> None:
 def test_a_setting_that_was_tried_seldom_is_not_known() -> None:
     n = LEAST_TRIED
     counted, order = chain((0, 0, 3.0, 0, n), (0, 1, 0.0, 0, n - 1), (1, 0, 1.0, 0, n))
-    dearer = counted.solve()[order]
+    dearer = counted.solve().dearer[order]
     assert np.isnan(dearer).tolist() == [[False, True], [False, True]]
 
 
 def test_luck_is_not_taken_for_merit() -> None:
     """A little cheaper in the mean, but only by a wide scatter of few tries: the sure setting is chosen."""
     n = 4 * LEAST_TRIED
-    counted, order = chain((0, 0, 3.0, 0, 100 * n), (0, 1, 0.0, 0, n // 2), (0, 1, 5.8, 0, n // 2), (1, 0, 1.0, 0, n))
-    assert np.nanargmin(counted.solve(), axis=1)[order[0]] == 0
-    sure, order_of_sure = chain((0, 0, 3.0, 0, 100 * n), (0, 1, 2.9, 0, n), (1, 0, 1.0, 0, n))
-    assert np.nanargmin(sure.solve(), axis=1)[order_of_sure[0]] == 1
+    counted, order = chain((0, 0, 3.0, 0, 100 * n), (0, 1, 0.0, 0, n // 2), (0, 1, 5.96, 0, n // 2), (1, 0, 1.0, 0, n))
+    assert np.nanargmin(counted.solve().dearer, axis=1)[order[0]] == 0
+    sure, order_of_sure = chain((0, 0, 3.0, 0, 100 * n), (0, 1, 2.98, 0, n), (1, 0, 1.0, 0, n))
+    assert np.nanargmin(sure.solve().dearer, axis=1)[order_of_sure[0]] == 1
 
 
 def test_a_state_that_was_only_come_to_is_dear() -> None:
     n = LEAST_TRIED
     counted, order = chain((0, 0, 1.0, 0, 9 * n), (0, 1, 0.9, 0, n), (0, 1, 0.9, 1, n))
-    dearer = counted.solve()[order]
+    dearer = counted.solve().dearer[order]
     assert dearer[0, 1] > dearer[0, 0] == pytest.approx(0)
+
+
+def test_what_is_clearly_dearer_is_not_tried_again() -> None:
+    n = LEAST_TRIED
+    counted, order = chain((0, 0, 3.0, 0, n), (0, 1, 4.0, 0, n), (1, 0, 3.0, 1, n), (1, 1, 0.0, 1, n - 1))
+    assert counted.solve().doubtful[order].tolist() == [[True, False], [True, True]]
+
+
+@pytest.mark.parametrize(("spread", "doubtful"), [(0.3, [True, False]), (3.0, [True, True])])
+def test_what_may_be_the_best_for_all_that_is_known_is_tried_again(spread: float, doubtful: list[bool]) -> None:
+    n = LEAST_TRIED
+    half = ((0, 0, 3 + spread, 0, n // 2), (0, 0, 3 - spread, 0, n // 2), (0, 1, 3.2, 0, n), (1, 0, 3.0, 1, n))
+    counted, order = chain(*half)
+    assert counted.solve().doubtful[order[0]].tolist() == doubtful
 
 
 def test_a_table_holds_all_that_was_counted() -> None:
     n = LEAST_TRIED
     counted, _ = chain((0, 0, 1.0, 1, n), (0, 1, 2.0, 0, n), (1, 0, 10.0, 0, n))
     again = Counted(2, counted.table())
-    np.testing.assert_array_equal(again.solve(), counted.solve())
+    np.testing.assert_array_equal(again.solve().dearer, counted.solve().dearer)
     assert again.places(ROWS[:2]).tolist() == counted.places(ROWS[:2]).tolist()
 
 
@@ -160,11 +174,43 @@ def test_every_decision_is_counted(tmp_path: Path) -> None:
     assert table["states"].shape[1] == sum(name not in SMALL["blind"] for name in names) < len(names)
 
 
+def test_lines_that_explore_spread_over_all_states_that_are_met() -> None:
+    states, explores = np.array([0] * 9000 + [1] * 900 + [5] * 100), np.arange(10_000) % 2 == 1
+    lines = _spread(states, explores, np.random.default_rng(0))
+    assert (lines[~explores] == np.flatnonzero(~explores)).all()
+    shares = np.bincount(states[lines[explores]], minlength=6) / explores.sum()
+    np.testing.assert_allclose(shares[[0, 1, 5]], 1 / 3, atol=4 * np.sqrt(2 / 9 / explores.sum()))
+    assert len(np.unique(lines[explores])) > 2000  # and all lines of a state alike
+
+
+def test_breakdowns_are_counted_as_often_as_they_happen_wherever_lines_go_on(tmp_path: Path) -> None:
+    """Also at wear that hardly a line comes to: within four standard errors of the discrete Weibull hazard."""
+    scenario = load_scenario("exact_maintenance")
+    settings = {**read_settings("counted", "exact_maintenance"), "n_envs": 8192, "n_epochs": 1, "n_generations": 2}
+    start = rule_family(scenario, "basestock+age").rule(np.array([2, 4]))
+    session = CountedSession(
+        Training(scenario, 8_000_000, start, settings=settings, algorithm="counted"), tmp_path, None
+    )
+    session.learn(None, 10**9, lambda: None)
+    table = session._counted.table()
+    names = [name for name in session.card().observations if name not in settings["blind"] and "off_slots" not in name]
+    wear, down = (table["states"][:, names.index(name)] for name in ("reading[press]", "is_down[press]"))
+    before, after = table["ways"] // MOST_STATES // session.structure.outputs, table["ways"] % MOST_STATES
+    broken = (down[before] == 0) & (down[after] == 1)
+    worked = broken | ((down[after] == 0) & (wear[after] == wear[before] + 1))
+    levels = np.arange(8)
+    hazard = 1 - np.exp((levels / 20) ** 3 - ((levels + 1) / 20) ** 3)
+    breakdowns = np.bincount(wear[before[broken]], weights=table["times"][broken], minlength=40)[levels]
+    slots = np.bincount(wear[before[worked]], weights=table["times"][worked], minlength=40)[levels]
+    assert slots.min() > 500
+    assert (abs(breakdowns - hazard * slots) <= 4 * np.sqrt(hazard * (1 - hazard) * slots)).all()
+
+
 def test_it_learns_what_pays(tmp_path: Path) -> None:
     """On a line where holding less stock is cheaper without end, it holds the least that it may."""
     scenario = load_scenario(HOLD)
     settings = {**SMALL, "n_envs": 256, "n_epochs": 5, "n_generations": 2}
-    described = Training(scenario, 200_000, np.array([3]), settings=settings, algorithm="counted")
+    described = Training(scenario, 1_000_000, np.array([3]), settings=settings, algorithm="counted")
     save_agent(train(described, tmp_path / "t"), tmp_path / "agent")
     agent = load_agent(tmp_path / "agent", scenario)
     seeds, card = seed_bank(0, 50, "evaluation"), Scorecard(scenario)
