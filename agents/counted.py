@@ -70,12 +70,12 @@ class CountedSession(GenerationSession):
             raise InputError(f"counted must learn from one line, got {len(training.phases.scenarios)}")
         if settings["frame_stack"] != 1:
             raise InputError(f"frame_stack must be 1 for counted, got {settings['frame_stack']}")
-        self._lines, self._long = int(settings["n_envs"]), min(training.scenario.horizon, LONGEST)
+        self._lines, self._long = int(settings["n_envs"]), min(training.phases.scenarios[0].horizon, LONGEST)
         super().__init__(training, folder, self._lines * self._long)
-        self._shown = _shown(Observer(Simulator(training.scenario)).names, settings["blind"])
-        self._counted = Counted(self.structure.outputs)
-        self._best: Ints = np.zeros(0, dtype=np.int64)
-        self._doubtful: Flags = np.zeros((0, self.structure.outputs), dtype=np.bool_)
+        self._shown = _shown(Observer(Simulator(training.phases.scenarios[0])).names, settings["blind"])
+        self._scenario = training.phases.scenarios[0]
+        self._home = max(self.structure.home_action, 0)
+        self._forget()
         self.begin(state)
 
     def learned(self) -> dict[str, Any]:
@@ -87,22 +87,23 @@ class CountedSession(GenerationSession):
         """Take over what :meth:`learned` gave."""
         table = {name: learned.pop(f"table_{name}").cpu().numpy() for name in TABLE}
         super().take_over(learned)
-        self._counted = Counted(self.structure.outputs, table)
+        self._forget(table)
         if self._generation:
             self._solve()
 
+    def _forget(self, table: dict[str, npt.NDArray[Any]] | None = None) -> None:
+        """Know no more than a table holds."""
+        self._counted = Counted(self.structure.outputs, table)
+        self._best: Ints = np.zeros(0, dtype=np.int64)
+        self._doubtful: Flags = np.zeros((0, self.structure.outputs), dtype=np.bool_)
+
     def next_generation(self, progress: Progress | None) -> Floats:
         """Visit, count, solve, and teach the network the solution."""
-        before = self._counted.table()
-        try:
-            lessons = [self._visit(batch, progress) for batch in range(self._batches)]
-        except KeyboardInterrupt:
-            self._counted = Counted(self.structure.outputs, before)  # the generation begins anew
-            raise
+        lessons = [self._visit(batch, progress) for batch in range(self._batches)]
         dearer = self._solve()
         inputs, states, costs = (np.concatenate(column) for column in zip(*lessons, strict=True))
         self._fit(inputs, dearer[states], float(costs.mean()))
-        return np.asarray(costs / self.training.scenario.slots_per_step)
+        return np.asarray(costs / self._scenario.slots_per_step)
 
     def _visit(self, batch: int, progress: Progress | None) -> tuple[Frames, Ints, Floats]:
         """Run a batch of lines, and count.
@@ -111,7 +112,7 @@ class CountedSession(GenerationSession):
             What the network is shown of some of them ``(n, n_inputs)``, the numbers of their states, and the mean cost
             of a step of the lines that do not explore, ``(1,)``.
         """
-        scenario, n = self.training.scenario, self._lines
+        scenario, n = self._scenario, self._lines
         rng = np.random.default_rng([self.training.seed, self._generation, batch])
         instance = self.instance(INSTANCE, batch, 1 + self._long // APART)
         simulator = Simulator(scenario, n, seed_bank(instance, n, "tuning"), n_threads=self.training.n_threads)
@@ -158,7 +159,7 @@ class CountedSession(GenerationSession):
 
     def _chosen(self, states: Ints) -> Ints:
         """Return the best settings known in states; the rule's where nothing is."""
-        known = np.full(len(self._counted), max(self.structure.home_action, 0))
+        known = np.full(len(self._counted), self._home)
         known[: len(self._best)] = self._best
         chosen: Ints = known[states]
         return chosen
@@ -175,7 +176,9 @@ class CountedSession(GenerationSession):
     def _solve(self) -> Floats:
         """Find the best setting of every state; return by how much each is dearer, ``(n_states, n_settings)``."""
         dearer, self._doubtful = self._counted.solve()
-        self._best = np.nanargmin(dearer, axis=1)
+        known = ~np.isnan(dearer).all(axis=1)
+        self._best = np.full(len(dearer), self._home)
+        self._best[known] = np.nanargmin(dearer[known], axis=1)
         return dearer
 
     def _fit(self, inputs: Frames, dearer: Floats, mean: float) -> None:
@@ -186,10 +189,9 @@ class CountedSession(GenerationSession):
 
     def pilot(self) -> Frames:
         """Return what lines under the rule show, ``(n, n_entries)``, in the agent's scales."""
-        scenario = self.training.scenario
-        simulator = Simulator(scenario, PILOT_LINES, seed_bank(INSTANCE - 1, PILOT_LINES, "tuning"))
+        simulator = Simulator(self._scenario, PILOT_LINES, seed_bank(INSTANCE - 1, PILOT_LINES, "tuning"))
         observer, codec = Observer(simulator), ActionCodec(simulator.knobs)
-        settings = np.full(PILOT_LINES, self.structure.home_action)
+        settings = np.full(PILOT_LINES, self._home)
         frames = []
         for _ in range(self._long):
             frames.append(observer.observe() * self.view.lens(observer))

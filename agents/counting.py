@@ -131,11 +131,14 @@ class Counted:
         self._times = np.bincount(inverse, weights=weights).astype(np.int64)
 
     def solve(self) -> Solution:
-        """Return what each setting costs more than the best in each state, and which may be the best."""
+        """Return what each setting costs more than the best in each state, and which may be the best.
+
+        Where no setting was tried often, those that were tried most are what is known.
+        """
         table = self._tried.reshape(-1, self._n)
         enough = np.minimum(LEAST_TRIED, table.max(axis=1)).clip(1)  # where none was tried often, what was most
         open_ = (table >= enough[:, None]).ravel()
-        stuck = table.max(axis=1) == 0  # met at the end of an episode only: taken to be dear, and the end of it
+        stuck = table.max(axis=1) == 0  # come to and left alone: taken to be dear, and the end of it
         open_.reshape(-1, self._n)[stuck, 0] = True
         mdp, mean = self._process(open_, np.flatnonzero(stuck) * self._n)
         error = self._errors(mdp, mean[open_], open_)
@@ -146,6 +149,8 @@ class Counted:
         dearer, doubtful = np.full(len(open_), np.nan), np.ones(len(open_), dtype=np.bool_)
         dearer[open_] = costs - np.repeat(best, np.diff(mdp.first))
         doubtful[open_] = plain - DOUBT * error <= np.repeat(at_most, np.diff(mdp.first))
+        dearer[self._tried == 0] = np.nan
+        doubtful[self._tried < LEAST_TRIED] = True
         return Solution(dearer.reshape(-1, self._n), doubtful.reshape(-1, self._n))
 
     def _errors(self, mdp: Mdp, mean: Floats, open_: npt.NDArray[np.bool_]) -> Floats:
@@ -155,14 +160,15 @@ class Counted:
         spread = np.sqrt(np.maximum(mdp.transition @ value**2 - follows**2, 0))
         tried = np.maximum(self._tried[open_], 1)
         spread += np.sqrt(np.maximum(self._squares[open_] / tried - mean**2, 0))
-        error: Floats = spread / np.sqrt(tried)
+        usual = np.average(spread, weights=tried)  # few tries say little of how their results spread
+        error: Floats = np.where(tried < LEAST_TRIED, np.maximum(spread, usual), spread) / np.sqrt(tried)
         return error
 
     def _process(self, open_: npt.NDArray[np.bool_], stuck: Ints) -> tuple[Mdp, Floats]:
         """Return the process, and the mean cost of every pair of state and setting."""
         row = np.cumsum(open_) - 1
         pairs, following = self._ways // MOST_STATES, self._ways % MOST_STATES
-        kept = open_[pairs] & ~np.isin(pairs, stuck)
+        kept = open_[pairs]
         tried = np.maximum(self._tried, 1)
         rows = np.concatenate([row[pairs[kept]], row[stuck]])
         columns = np.concatenate([following[kept], np.zeros(len(stuck), dtype=np.int64)])

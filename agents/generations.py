@@ -96,7 +96,12 @@ class GenerationSession(Session):
         with self.logged(self._folder) as note:
             self.look()
             while self._generation < self._generations:
-                costs = self.next_generation(progress)
+                before = copy.deepcopy(self.learned())
+                try:
+                    costs = self.next_generation(progress)
+                except KeyboardInterrupt:
+                    self.take_over(before)  # the generation begins anew
+                    raise
                 self._generation += 1
                 note(costs)
                 self.look()

@@ -63,7 +63,8 @@ def train(
         except KeyboardInterrupt:
             session.save(path)
             raise
-        session.save(path)
+    session.look()  # interrupted at the end, it may not have had its last one
+    session.save(path)
     return session.policy()
 
 

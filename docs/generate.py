@@ -1,7 +1,8 @@
-"""Writes docs/fields.md, docs/rules.md and the tables of stored results in the guides; ``--check`` only compares."""
+"""Writes docs/fields.md, docs/rules.md and the pages and tables of stored results; ``--check`` only compares."""
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from jitgym.fields import KNOBS, LEDGER, OBSERVATION, STATE
 from jitgym.files import markdown_table
 from jitgym.observation import SCALES, axis_label
+from jitgym.publish import page_of
 from jitgym.scorecard import COST_TERMS, KPIS
 from jitgym.settings import System
 from jitgym.standings import BEST, VERDICTS
@@ -19,6 +21,7 @@ from jitgym.upkeep import MAINTENANCE
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER.parent / "benchmarks" / "results"
+CONTEST = RESULTS / "contest"
 
 
 def fields_page() -> str:
@@ -160,7 +163,7 @@ def _with_table(name: str, what: str, table: str) -> str:
 
 def contest_table() -> str:
     """Return the best agent of every line against the best tuned rule, and how many are better, in a sentence."""
-    record = json.loads(_text(RESULTS / "contest" / "standings.json"))
+    record = json.loads(_text(CONTEST / "standings.json"))
     rows = [row for row in record["rows"] if row["kind"] == BEST and not row["shift"]]
     cells = (
         (
@@ -180,7 +183,19 @@ def contest_table() -> str:
     return f"\n{markdown_table(heads, cells)}\n\n{counted} {record['created'][:10]}, `{record['command']}`.\n"
 
 
-PAGES = {"fields.md": fields_page, "rules.md": rules_page, "anchors.md": anchors_page, "../README.md": readme}
+def standings_page() -> str:
+    """Return the standings of the contest as its stored results have them."""
+    with (CONTEST / "rules.csv").open(newline="", encoding="utf-8") as file:
+        return page_of(json.loads(_text(CONTEST / "standings.json")), csv.DictReader(file))
+
+
+PAGES = {
+    "fields.md": fields_page,
+    "rules.md": rules_page,
+    "anchors.md": anchors_page,
+    "../README.md": readme,
+    "../benchmarks/results/contest/standings.md": standings_page,
+}
 
 
 def main() -> int:

@@ -1,20 +1,27 @@
-"""What a contest leaves on disk: standings as Markdown, CSV and JSON, every raw cost, and a figure."""
+"""What a contest leaves on disk: standings as Markdown, CSV and JSON, and every raw cost.
+
+The page is made from what is stored and nothing else, so that stored standings can be held to it.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from jitgym.contest import TaskResult
 from jitgym.files import markdown_table, to_json, write_csv, write_text
 from jitgym.results import versions
 from jitgym.shifts import SHIFTS
-from jitgym.standings import BEST, VERDICTS, Row, Summary, count, raw_rows, rows, rule_rows, summary
-from jitgym.suite import Suite, SuiteFile
+from jitgym.standings import BEST, VERDICTS, Row, Summary, raw_rows, rows, rule_rows, summary
+from jitgym.suite import Suite
+
+Record = Mapping[str, Any]
 
 HEADS: Final = (
     *("line", "best tuned rule", "its cost a slot", "policy", "difference % [95 % CI]", "p"),
@@ -40,7 +47,8 @@ def publish(
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     about = {"suite": suite.plan.name, "created": now, "command": command, "versions": versions()}
     write_csv(folder / "standings.csv", (_flat(row) for row in found))
-    write_csv(folder / "rules.csv", rule_rows(results))
+    rules = list(rule_rows(results))
+    write_csv(folder / "rules.csv", rules)
     write_csv(folder / "raw.csv", raw_rows(results))
     record = {
         **about,
@@ -51,7 +59,7 @@ def publish(
         "faults": dict(faults),
     }
     write_text(folder / "standings.json", to_json(record) + "\n")
-    write_text(folder / "standings.md", markdown(suite, results, found, together, faults, about))
+    write_text(folder / "standings.md", page_of(record, rules))
     return found, together
 
 
@@ -72,83 +80,85 @@ def keep_selected(results: Mapping[str, TaskResult], algorithms: Sequence[str], 
                 shutil.copytree(out / "agents" / result.agents[agent]["folder"], folder)
 
 
-def markdown(
-    suite: Suite,
-    results: Mapping[str, TaskResult],
-    found: list[Row],
-    together: Mapping[str, Summary],
-    faults: Mapping[str, str],
-    about: Mapping[str, Any],
-) -> str:
-    """Return the standings as a page."""
-    plan = suite.plan
+def page_of(record: Record, rules: Iterable[Record]) -> str:
+    """Return the standings as a page.
+
+    Args:
+        record: what ``standings.json`` holds.
+        rules: the rows of ``rules.csv``.
+    """
+    plan, found = record["plan"], record["rows"]
+    kinds = (BEST, *plan["algorithms"], "rollout")
     page = [
-        f"# Standings of the suite `{plan.name}`",
-        f"{about['created'][:10]}, `{about['command']}`; jitgym {about['versions']['jitgym']}.",
-        f"{len(results)} lines, {plan.replications:,} paired replications each; rules tuned, agents trained from the "
-        f"best tuned rule on {plan.seeds} training seeds of each algorithm. Difference: of the agent that did "
-        "best on validation seeds, in percent of the best tuned rule's cost, with a paired BCa interval of 95 %; p is "
-        "Holm's over the lines. Less is better; how all this is measured: docs/protocol.md.",
+        f"# Standings of the suite `{plan['name']}`",
+        f"{record['created'][:10]}, `{record['command']}`; jitgym {record['versions']['jitgym']}.",
+        f"{len(record['hashes'])} lines, {plan['replications']:,} paired replications each; rules tuned, agents "
+        f"trained from the best tuned rule on {plan['seeds']} training seeds of each algorithm. Difference: of the "
+        "agent that did best on validation seeds, in percent of the best tuned rule's cost, with a paired BCa interval "
+        "of 95 %, which the verdict goes by; p is Holm's over the lines of the table. Less is better; how all this is "
+        "measured: docs/protocol.md.",
     ]
-    for kind in (BEST, *plan.algorithms, "rollout"):
-        here = [row for row in found if row.kind == kind and not row.shift]
+    for kind in kinds:
+        here = [row for row in found if row["kind"] == kind and not row["shift"]]
         if here:
-            page += [f"## {kind}", *_on_fewer(plan, kind), _table_of(here), _counted(found, kind)]
-        if kind in together:
-            page.append(_in_words(together[kind]))
-    for shift in dict.fromkeys(row.shift for row in found if row.shift):
-        here = [row for row in found if row.shift == shift]
-        page += [f"## Held out: {SHIFTS[shift].meaning}", _table_of(here)]
-    page += ["## Tuned rules", _rules_table(results)]
-    if faults:
-        page += ["## What went wrong", "\n".join(f"* `{name}`: {fault}" for name, fault in faults.items())]
+            page += [f"## {kind}", *_on_fewer(plan, kind), _table_of(here), _counted(here)]
+        if kind in record["together"]:
+            page.append(_in_words(record["together"][kind]))
+    for shift in dict.fromkeys(row["shift"] for row in found if row["shift"]):
+        page.append(f"## Held out: {SHIFTS[shift].meaning}")
+        for kind in kinds:
+            here = [row for row in found if (row["shift"], row["kind"]) == (shift, kind)]
+            page += [f"### {kind}", _table_of(here), _counted(here)] if here else []
+    page += ["## Tuned rules", _rules_table(rules)]
+    if record["faults"]:
+        page += ["## What went wrong", "\n".join(f"* `{name}`: {fault}" for name, fault in record["faults"].items())]
     return "\n\n".join(page) + "\n"
 
 
-def _on_fewer(plan: SuiteFile, kind: str) -> list[str]:
+def _on_fewer(plan: Record, kind: str) -> list[str]:
     """Say so where a kind of policy has met fewer replications than the others."""
-    fewer = kind == "rollout" and plan.rollout < plan.replications
-    return [f"Look-ahead is slow: it and the rule here on the first {plan.rollout:,} replications."] if fewer else []
+    fewer = kind == "rollout" and plan["rollout"] < plan["replications"]
+    return [f"Look-ahead is slow: it and the rule here on the first {plan['rollout']:,} replications."] if fewer else []
 
 
-def _table_of(here: list[Row]) -> str:
+def _table_of(here: Sequence[Record]) -> str:
     cells = []
     for row in here:
-        percent, seeds = row.percent, sorted(100 * (score - 1) for score in row.spread)
-        spread = f"{seeds[len(seeds) // 2]:+.1f}; {seeds[0]:+.1f}, {seeds[-1]:+.1f}" if seeds else ""
-        change = f"{percent.mean:+.2f} [{percent.low:+.2f}, {percent.high:+.2f}]"
-        p = "< .001" if row.p_value < 0.001 else f"{row.p_value:.3f}"
-        trained = f"{row.steps / 1e6:.3g} M steps, {row.seconds:.0f} s" if row.steps else ""
-        told = (row.policy, change, p, spread, trained, row.verdict)
-        cells.append((f"`{row.task}`", row.rule, f"{row.rule_cost:.4g}", *told))
+        seeds = [100 * (float(score) - 1) for score in row["training_seeds"].split()]
+        spread = f"{np.median(seeds):+.1f}; {min(seeds):+.1f}, {max(seeds):+.1f}" if seeds else ""
+        change = f"{row['percent']:+.2f} [{row['percent_low']:+.2f}, {row['percent_high']:+.2f}]"
+        p = "< .001" if row["p_value"] < 0.001 else f"{row['p_value']:.3f}"
+        steps, seconds = row["training_steps"], row["training_seconds"]
+        trained = f"{steps / 1e6:.3g} M steps, {seconds:.0f} s" if steps else ""
+        told = (row["policy"], change, p, spread, trained, row["verdict"])
+        cells.append((f"`{row['task']}`", row["rule"], f"{row['rule_cost']:.4g}", *told))
     return markdown_table(HEADS, cells)
 
 
-def _counted(found: list[Row], kind: str) -> str:
-    counts = count(found, kind)
-    worst = max((row.percent.mean for row in found if row.kind == kind and not row.shift), default=0.0)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
-    return f"Of {sum(counts.values())} lines: {told}. At the worst {worst:+.2f} %."
+def _counted(here: Sequence[Record]) -> str:
+    verdicts = [row["verdict"] for row in here]
+    told = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS)
+    return f"Of {len(here)} lines: {told}. At the worst {max(row['percent'] for row in here):+.2f} %."
 
 
-def _in_words(one: Summary) -> str:
-    a, b = one.iqm, one.improvement
+def _in_words(one: Record) -> str:
+    a, b = one["iqm"], one["probability_of_improvement"]
     return (
-        f"All {one.scores.shape[0]} training seeds: interquartile mean {100 * a.value:.1f} % of the best tuned rule's "
-        f"cost [{100 * a.low:.1f}, {100 * a.high:.1f}]; probability that an agent costs less than the rule "
-        f"{b.value:.2f} [{b.low:.2f}, {b.high:.2f}]."
+        f"All {len(one['scores'])} training seeds: interquartile mean {100 * a['value']:.1f} % of the best tuned "
+        f"rule's cost [{100 * a['low']:.1f}, {100 * a['high']:.1f}]; probability that an agent costs less than the "
+        f"rule {b['value']:.2f} [{b['low']:.2f}, {b['high']:.2f}]."
     )
 
 
-def _rules_table(results: Mapping[str, TaskResult], most: int = 5) -> str:
+def _rules_table(rules: Iterable[Record], most: int = 5) -> str:
     heads = ("line", "rule", "looks at", "cost a slot", "textbook's", "episodes", "µs")
     cells = []
     shown: dict[str, int] = {}
-    for row in rule_rows(results):
+    for row in rules:
         shown[row["task"]] = shown.get(row["task"], 0) + 1
         if shown[row["task"]] <= most:
-            costs = (f"{row['cost']:.4g}", f"{row['textbook_cost']:.4g}", f"{row['episodes']:,}")
-            latency = f"{row['decision_microseconds']:.0f}"
+            costs = (f"{float(row['cost']):.4g}", f"{float(row['textbook_cost']):.4g}", f"{int(row['episodes']):,}")
+            latency = f"{float(row['decision_microseconds']):.0f}"
             cells.append((f"`{row['task']}`", row["rule"], row["looks_at"], *costs, latency))
     return f"The {most} cheapest of each line; all are in `rules.csv`.\n\n{markdown_table(heads, cells)}"
 

@@ -38,7 +38,7 @@ class Row:
         rule: the best tuned rule.
         rule_cost: its mean cost a slot.
         difference: paired, in cost a slot, with a BCa interval of 95 %.
-        p_value: Holm's, over all lines, of the policies of this kind without a shift.
+        p_value: Holm's, over all lines, of the policies of this kind under the same shift, or without one.
         spread: cost over that of the rule of every training seed of an algorithm; else empty.
         steps: that the agent was trained for; 0: it was not.
         seconds: that took.
@@ -64,7 +64,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """``better``, ``worse`` or ``no difference shown``: by the interval."""
+        """``better``, ``worse`` or ``no difference shown``: by the interval, of this line alone."""
         if self.difference.high < 0:
             return "better"
         return "worse" if self.difference.low > 0 else "no difference shown"
@@ -135,21 +135,12 @@ def _adjusted(found: list[Row]) -> list[Row]:
 def summary(results: Mapping[str, TaskResult], algorithm: str) -> Summary:
     """Return all training seeds of an algorithm on all lines together."""
     found = scores(results, algorithm)
-    rule = np.ones((2, found.shape[1]))
     return Summary(
         scores=found,
         iqm=stratified_bootstrap(found, iqm),
-        improvement=probability_of_improvement(found, rule),
+        improvement=probability_of_improvement(found, np.ones_like(found)),
         profile=performance_profile(found, TAUS),
     )
-
-
-def count(found: list[Row], kind: str) -> dict[str, int]:
-    """Return on how many lines a kind of policy is better, worse or not told apart, without shifts."""
-    here = [row for row in found if row.kind == kind and not row.shift]
-    return {
-        verdict: sum(row.verdict == verdict for row in here) for verdict in ("better", "no difference shown", "worse")
-    }
 
 
 def raw_rows(results: Mapping[str, TaskResult]) -> Iterator[dict[str, Any]]:

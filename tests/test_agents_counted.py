@@ -14,6 +14,7 @@ from jitgym import OFF, InputError, load_scenario
 from jitgym.agents.counted import CountedSession, _spread
 from jitgym.agents.counting import LEAST_TRIED, MOST_STATES, Counted
 from jitgym.agents.policy import load_agent, save_agent
+from jitgym.agents.regression import regress
 from jitgym.agents.settings import read_settings
 from jitgym.agents.train import Training, train
 from jitgym.evaluate import run_policy
@@ -23,7 +24,7 @@ from jitgym.seeds import BANKS, seed_bank
 
 pytestmark = pytest.mark.agents
 
-SCENARIO = load_scenario(LINE)
+SCENARIO = load_scenario({**LINE, "horizon": 25})  # lines go on elsewhere twice
 START = np.array([3, 1, 20, OFF], dtype=np.int32)
 SMALL = {
     **read_settings("counted"),
@@ -106,6 +107,15 @@ def test_a_state_that_was_only_come_to_is_dear() -> None:
     counted, order = chain((0, 0, 1.0, 0, 9 * n), (0, 1, 0.9, 0, n), (0, 1, 0.9, 1, n))
     dearer = counted.solve().dearer[order]
     assert dearer[0, 1] > dearer[0, 0] == pytest.approx(0)
+
+
+def test_one_try_rules_nothing_out() -> None:
+    """However far apart two settings came out, each once."""
+    n = 100 * LEAST_TRIED
+    counted, order = chain((0, 0, 1.0, 0, 1), (0, 1, 50.0, 0, 1), (1, 0, 0.0, 1, n), (1, 0, 60.0, 1, n))
+    dearer, doubtful = counted.solve()
+    assert doubtful[order[0]].all()
+    assert np.argmin(dearer[order[0]]) == 0
 
 
 def test_what_is_clearly_dearer_is_not_tried_again() -> None:
@@ -220,17 +230,48 @@ def test_it_learns_what_pays(tmp_path: Path) -> None:
     assert costs[0] <= costs[1] + 0.02 * (costs[2] - costs[1])
 
 
-def test_interrupted_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    def interrupt(share: float, word: str) -> None:
-        if share > 0.7:
-            raise KeyboardInterrupt
+def interrupting(work: Any, nth: int) -> Any:
+    """Return what does the work, and is interrupted after it the nth time."""
+    calls = iter(range(1, 1000))
 
-    with pytest.raises(KeyboardInterrupt):
-        train(training(steps=32_000), tmp_path / "broken", interrupt)
-    resumed = train(training(steps=32_000), tmp_path / "broken")
-    whole = train(training(steps=32_000), tmp_path / "whole")
+    def done(*args: Any, **more: Any) -> Any:
+        result = work(*args, **more)
+        if next(calls) == nth:
+            raise KeyboardInterrupt
+        return result
+
+    return done
+
+
+@pytest.mark.parametrize(
+    ("where", "work", "nth"),
+    [("counted._spread", _spread, 3), ("counted.regress", regress, 2), ("judge.run_policy", run_policy, 3)],
+)
+def test_interrupted_in_its_last_generation_it_ends_as_if_it_had_not_been(
+    where: str, work: Any, nth: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = training(steps=1600, set={"looks": 1})  # two generations of a batch
+    whole = train(described, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(f"jitgym.agents.{where}", interrupting(work, nth))
+        with pytest.raises(KeyboardInterrupt):
+            train(described, tmp_path / "parts")
+    resumed = train(described, tmp_path / "parts")
     for name, tensor in whole.network.state_dict().items():
-        torch.testing.assert_close(resumed.network.state_dict()[name], tensor, rtol=0, atol=0)
+        assert torch.equal(resumed.network.state_dict()[name], tensor)
+    for fact in ("steps", "looks", "kept_after", "curve"):
+        assert resumed.card.facts[fact] == whole.card.facts[fact]
+
+
+def test_where_nothing_was_tried_it_does_as_the_rule(tmp_path: Path) -> None:
+    session = CountedSession(training(set={"joint_limit": 64, "radius": 1}), tmp_path, None)
+    met, only_come_to = session._counted.places(np.array([[1] * len(session._shown), [2] * len(session._shown)]))
+    n = LEAST_TRIED
+    session._counted.count(np.full(n, met), np.full(n, 1), np.full(n, 5.0), np.full(n, only_come_to))
+    session._solve()
+    home = session.structure.home_action
+    assert home > 1
+    assert session._chosen(np.array([met, only_come_to])).tolist() == [1, home]
 
 
 @pytest.mark.parametrize(
