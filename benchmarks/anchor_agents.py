@@ -9,6 +9,7 @@ decision in the long run.
 
 from __future__ import annotations
 
+import json
 import shutil
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
@@ -136,6 +137,7 @@ class Result:
         errors: standard error of each of these.
         selected: which of them did best on seeds of validation.
         seconds: that training took, mean.
+        about: when, by which command and on what machine all this was found.
     """
 
     anchor: str
@@ -148,6 +150,7 @@ class Result:
     errors: tuple[float, ...]
     selected: int
     seconds: float
+    about: str
 
 
 def result_of(
@@ -155,6 +158,7 @@ def result_of(
     exact: Mapping[str, Any],
     base: Mapping[str, list[float]],
     agents: Sequence[tuple[Mapping[str, Any], Any]],
+    about: str,
 ) -> Result:
     """Put what is known of an anchor together.
 
@@ -163,6 +167,7 @@ def result_of(
         exact: from :func:`started`.
         base: costs of the optimum and of the rule, by seed.
         agents: facts of each agent, and its costs or regrets.
+        about: of the run.
     """
     best = np.array(base["optimum"])
     unit = 100 / best.mean()
@@ -183,6 +188,7 @@ def result_of(
         errors=tuple(float(gap.std(ddof=1) / np.sqrt(len(gap))) for gap in gaps),
         selected=int(np.argmin([facts["validation"] for facts, _ in agents])),
         seconds=float(np.mean([facts["seconds"] for facts, _ in agents])),
+        about=about,
     )
 
 
@@ -213,10 +219,34 @@ def counted(results: Sequence[Result]) -> str:
     return f"The agent that did best on validation seeds is {told}."
 
 
+def page(results: Sequence[Result]) -> str:
+    """Return the results as a page."""
+    parts = ["# Agents on the exact anchors", markdown_table(HEADS, table(results)), counted(results), told(results)]
+    return "\n\n".join(parts) + "\n"
+
+
+def told(results: Sequence[Result]) -> str:
+    """Return when and how the results were found, a line for each run that some are of."""
+    lines = []
+    for about in dict.fromkeys(one.about for one in results):
+        names = [f"`{one.anchor}`" for one in results if one.about == about]
+        lines.append(f"* {', '.join(names) if len(names) < 5 else f'{names[0]} to {names[-1]}'}: {about}")
+    return "\n".join(lines)
+
+
+def kept(path: Path, names: Sequence[str]) -> list[Result]:
+    """Return the results of an earlier run, but those of some anchors."""
+    if not path.exists():
+        return []
+    found = json.loads(path.read_text(encoding="utf-8"))
+    rows = ({**one, "above": tuple(one["above"]), "errors": tuple(one["errors"])} for one in found["results"])
+    return [Result(**row) for row in rows if row["anchor"] not in names]
+
+
 # -- from the beginning to the end --
 
 
-def all_results(args: Namespace, store: Store, by: Executor) -> list[Result]:
+def all_results(args: Namespace, store: Store, by: Executor, about: str) -> list[Result]:
     """Solve, train, measure."""
     solving = {
         name: Job((name, anchor(name).scenario.hash, "solve"), started, name, f"solve {name}") for name in args.anchors
@@ -240,7 +270,9 @@ def all_results(args: Namespace, store: Store, by: Executor) -> list[Result]:
             runs[name, seed] = Job(key, measured, what, f"run agent {seed} on {name}")
     facts, costs = done(lessons, store, by), done(runs, store, by)
     results = [
-        result_of(name, exact[name], costs[name, -1], [(facts[name, k], costs[name, k]) for k in range(args.seeds)])
+        result_of(
+            name, exact[name], costs[name, -1], [(facts[name, k], costs[name, k]) for k in range(args.seeds)], about
+        )
         for name in args.anchors
     ]
     for one in results:
@@ -262,7 +294,13 @@ def main() -> None:
     parser.add_argument("--steps", type=float, help="steps of a line to learn from (those of the settings)")
     parser.add_argument("--evaluation", type=int, help="episodes that all policies meet (32768)")
     parser.add_argument("--processes", type=int, default=2, help="trainings at once")
-    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="for all results; goes on where it was")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        required=True,
+        help="for all results; goes on where it was, and keeps those of other anchors",
+    )
     parser.add_argument("--quick", action="store_true", help="a minute: checks the script, measures nothing")
     quick = ["lost_sales_1_4"]
     args = parsed(parser, anchors=(quick, list(WANTED)), seeds=(2, 10), steps=(1e6, None), evaluation=(200, 32768))
@@ -270,11 +308,15 @@ def main() -> None:
     if strange:
         parser.error(f"anchors must be of {', '.join(WANTED)}, got {strange[0]}")
     command, args.out = command_line(args.out), args.out.resolve()
-    results = all_results(args, Store(args.out / "jobs"), executor(args.processes))
     about = f"{datetime.now(timezone.utc):%Y-%m-%d}, `{command}`; {machine('torch')}."
-    heads, rows = HEADS, table(results)
-    show_table("Agents, above the exact optimum", heads, rows)
-    wide_console().print(f"{counted(results)}\n{about}", soft_wrap=True)
+    record = args.out / "anchor_agents.json"
+    results = [
+        *kept(record, args.anchors),
+        *all_results(args, Store(args.out / "jobs"), executor(args.processes), about),
+    ]
+    results.sort(key=lambda one: WANTED.index(one.anchor))
+    show_table("Agents, above the exact optimum", HEADS, table(results))
+    wide_console().print(f"{counted(results)}\n{told(results)}", soft_wrap=True)
     write_csv(
         args.out / "anchor_agents.csv",
         (
@@ -286,11 +328,8 @@ def main() -> None:
             for one in results
         ),
     )
-    write_text(
-        args.out / "anchor_agents.json", to_json({"about": about, "results": [asdict(one) for one in results]}) + "\n"
-    )
-    page = ["# Agents on the exact anchors", about, counted(results), markdown_table(heads, rows)]
-    write_text(args.out / "anchor_agents.md", "\n\n".join(page) + "\n")
+    write_text(record, to_json({"results": [asdict(one) for one in results]}) + "\n")
+    write_text(args.out / "anchor_agents.md", page(results))
 
 
 if __name__ == "__main__":

@@ -125,7 +125,8 @@ def show_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) 
 
 def command_line(out: Path) -> str:
     """Return the command that was given, with DIR in the place of the folder for its results."""
-    words = [word.replace(str(out), "DIR") for word in sys.argv[1:]]
+    spelled = {str(out): "DIR", f"--out={out}": "--out=DIR"}
+    words = [spelled.get(word, word) for word in sys.argv[1:]]
     return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words])
 
 

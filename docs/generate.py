@@ -150,8 +150,8 @@ def readme() -> str:
 
 def anchors_page() -> str:
     """Return the page of anchors with the table of agents as its stored results have it."""
-    _, about, counted, table = _text(RESULTS / "anchor_agents" / "anchor_agents.md").strip().split("\n\n")
-    return _with_table("anchors.md", "agents on the anchors", f"\n{table}\n\n{counted} {about}\n")
+    _, results = _text(RESULTS / "anchor_agents" / "anchor_agents.md").split("\n\n", 1)
+    return _with_table("anchors.md", "agents on the anchors", f"\n{results}")
 
 
 def _with_table(name: str, what: str, table: str) -> str:

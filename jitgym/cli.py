@@ -85,7 +85,9 @@ ScenarioArgument = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="Name of a scenario (see [bold]jitgym scenarios[/]) or a YAML file.")
 ]
 SeedOption = Annotated[int, typer.Option(help="Fixes all luck: the same seed gives the same numbers.")]
-ThreadsOption = Annotated[int, typer.Option(help="Threads that share the simulated lines.")]
+ThreadsOption = Annotated[
+    int, typer.Option(help="Processes that share the rules to tune, and threads that share the lines of the rest.")
+]
 QuickOption = Annotated[bool, typer.Option("--quick", help="Try it out: rules barely tuned, few seeds.")]
 
 
@@ -114,7 +116,7 @@ def compare(
     seeds: Annotated[int | None, typer.Option(help="Replications; 1000 unless told, with --quick 100.")] = None,
     seed: SeedOption = 0,
     plain: Annotated[bool, typer.Option("--plain", help="Train from nothing, not from the best tuned rule.")] = False,
-    algorithm: Annotated[str, typer.Option(help="ppo, maskable_ppo, sac or dqn.")] = "ppo",
+    algorithm: Annotated[str, typer.Option(help="ppo, maskable_ppo, sac, dqn, es, dcl or counted.")] = "ppo",
     device: Annotated[str, typer.Option(help="Where the agent runs: [bold]cpu[/] or [bold]cuda[/].")] = "cpu",
     threads: ThreadsOption = 1,
     quick: QuickOption = False,
@@ -299,6 +301,7 @@ def suite(
 
     out.mkdir(parents=True, exist_ok=True)
     options = [*(f"--line {name}" for name in line or ()), *(["--quick"] * quick), *(["--no-agents"] * (not agents))]
+    options += [*([f"--seed {seed}"] * (seed != 0)), *([f"--device {device}"] * (agents and device != "cpu"))]
     command = " ".join(["jitgym suite", suite, *options])
     found, together = publish(described, results, contest.faults, out, f"{command} --out DIR")
     keep_selected(results, described.plan.algorithms, out)

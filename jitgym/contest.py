@@ -57,13 +57,23 @@ class PolicySpec:
 
 @dataclass(frozen=True)
 class EvaluationTask:
-    """A policy to be run on the evaluation seeds of a line."""
+    """A policy to be run on the evaluation seeds of a line.
+
+    Attributes:
+        scenario: the line.
+        policy: it.
+        n_seeds: first seeds of the bank.
+        seed: names the instance of the bank.
+        load: what reads agents.
+        home: the line that it was tuned for, if that is another: nothing is tuned anew.
+    """
 
     scenario: Scenario
     policy: PolicySpec
     n_seeds: int
     seed: int
     load: Loader | None = None
+    home: Scenario | None = None
 
 
 @dataclass(frozen=True)
@@ -255,11 +265,15 @@ class Contest:
                 if agent is not None:
                     specs[agent] = self._agent(agent, result.agents[agent])
             for shift in shifts:
-                scenario = shifted(result.scenario, shift)
+                where = f"{name} ({shift})"
+                try:
+                    scenario = shifted(result.scenario, shift)
+                except InputError as error:
+                    self.faults[where] = str(error)
+                    continue
                 for policy, spec in specs.items() if scenario is not None else ():
                     assert scenario is not None
-                    where = f"{name} ({shift})"
-                    jobs[where, policy] = self._evaluation(scenario, where, policy, spec)
+                    jobs[where, policy] = self._evaluation(scenario, where, policy, spec, result.scenario)
         found = self._done(jobs, {where: {} for where, _ in jobs})
         return {
             name: replace(result, shifted={s: found[f"{name} ({s})"] for s in shifts if f"{name} ({s})" in found})
@@ -269,12 +283,15 @@ class Contest:
     def _agent(self, name: str, facts: Mapping[str, Any]) -> PolicySpec:
         return PolicySpec("agent", name, folder=self.out / "agents" / facts["folder"], weights=facts["weights"])
 
-    def _evaluation(self, scenario: Scenario, where: str, policy: str, spec: PolicySpec) -> Job:
+    def _evaluation(
+        self, scenario: Scenario, where: str, policy: str, spec: PolicySpec, home: Scenario | None = None
+    ) -> Job:
         """Return the job of running a policy on the evaluation seeds of a line."""
         plan, load = self.suite.plan, None if self.learning is None else self.learning.load
         n = plan.rollout if spec.kind == "rollout" else plan.replications
         key = (scenario.hash, f"evaluate {policy} {spec.name}", f"seed {self.seed}", f"{n} seeds", spec.made_of)
-        return Job(key, evaluate_one, EvaluationTask(scenario, spec, n, self.seed, load), f"{where}: evaluate {policy}")
+        task = EvaluationTask(scenario, spec, n, self.seed, load, home)
+        return Job(key, evaluate_one, task, f"{where}: evaluate {policy}")
 
     def _done(self, jobs: Mapping[tuple[str, str], Job], found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """Do jobs by line and policy; put their results there, and note what went wrong."""
@@ -315,7 +332,8 @@ def build_policy(task: EvaluationTask) -> Policy:
         if task.load is None or spec.folder is None:
             raise InputError(f"agent {spec.name!r} needs something that loads it")
         return task.load(spec.folder, task.scenario)
-    rule = rule_family(task.scenario, spec.name).rule(np.array(spec.numbers, dtype=np.int64))
+    family = rule_family(task.home or task.scenario, spec.name).seen_on(task.scenario)
+    rule = family.rule(np.array(spec.numbers, dtype=np.int64))
     return RolloutPolicy(task.scenario, rule.knobs) if spec.kind == "rollout" else rule
 
 

@@ -14,6 +14,7 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -84,7 +85,23 @@ class Processes:
         self._n = n
 
     def run(self, jobs: Sequence[Job], report: Report) -> Iterator[tuple[Job, Any]]:
-        """Yield every job with its result or failure; interrupted, it waits for none."""
+        """Yield every job with its result or failure; interrupted, it waits for none.
+
+        A process that dies takes all open jobs with it. They are done again, each in a process of its own, so that only
+        that one fails which ends its process.
+        """
+        broken = []
+        for job, result in self._together(jobs, report):
+            if isinstance(result, BrokenProcessPool) and len(jobs) > 1:
+                broken.append(job)
+            else:
+                yield job, _told(result)
+        for job in broken:
+            for _, result in self._together([job], report):
+                yield job, _told(result)
+
+    def _together(self, jobs: Sequence[Job], report: Report) -> Iterator[tuple[Job, Any]]:
+        """Yield every job with its result or failure, or with the error of the processes."""
         context = multiprocessing.get_context("spawn")  # a fork would share threads that it does not have
         told = context.SimpleQueue()  # what is put is there at once
         pool = ProcessPoolExecutor(min(self._n, len(jobs)) or 1, context, _begin, (told,))
@@ -96,7 +113,7 @@ class Processes:
                 for future in ended:
                     job = open_.pop(future)
                     error = future.exception()
-                    yield job, Failure(f"{type(error).__name__}: {error}") if error else future.result()
+                    yield job, error or future.result()
         except BaseException:
             # what runs is not waited for; before Python 3.14 there is no other way to end it
             for process in list((pool._processes or {}).values()):
@@ -104,6 +121,11 @@ class Processes:
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _told(result: Any) -> Any:
+    """Return a result, or the failure that an error is."""
+    return Failure(f"{type(result).__name__}: {result}") if isinstance(result, BaseException) else result
 
 
 def _pass_on(told: Any, report: Report) -> None:
@@ -140,7 +162,7 @@ def _done(job: Job, report: Report) -> Any:
 
 
 class Store:
-    """Results in a folder, one JSON file for each job, complete or not there.
+    """Results in a folder, one JSON file for each job, complete or not there; of a job that failed, where it did.
 
     Args:
         folder: is made when the first result comes.
@@ -166,6 +188,17 @@ class Store:
         """Keep the result of a job."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_text(self.path(job), json.dumps({"key": list(job.key), "result": result}) + "\n")
+        self.trace(job).unlink(missing_ok=True)
+
+    def trace(self, job: Job) -> Path:
+        """Return the file that says where a job failed."""
+        return self.path(job).with_suffix(".error")
+
+    def write_failure(self, job: Job, failure: Failure) -> None:
+        """Keep where a job failed, if that is known."""
+        if failure.trace:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_text(self.trace(job), failure.trace)
 
 
 def do(
@@ -194,6 +227,7 @@ def do(
             report(job.label, 1.0, "done before")
     for job, result in by.run(left, report):
         if isinstance(result, Failure):
+            store.write_failure(job, result)
             failures[job.key] = result
             report(job.label, 1.0, f"failed: {result.error.splitlines()[0]}")
         else:

@@ -11,7 +11,7 @@ Stable-Baselines3 like every other policy. Most are constant knob vectors, other
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -77,6 +77,10 @@ class RuleFamily:
     def start(self) -> npt.NDArray[np.int64]:
         """Textbook values, ``(n_numbers,)``."""
         return np.array([number.start for number in self.numbers], dtype=np.int64)
+
+    def seen_on(self, scenario: Scenario) -> RuleFamily:
+        """Return the same rules for a line that has changed: they read what it shows, and take nothing else from it."""
+        return replace(self, observer=Observer(Simulator(scenario)))
 
     def checked(self, numbers: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Return numbers ``(..., n_numbers)``.

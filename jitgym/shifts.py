@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,12 +31,11 @@ class Shift:
 
 
 def _more_demand(description: Description) -> bool:
-    """Multiply mean demand by 1.2, in place."""
+    """Multiply mean demand by 1.2, in place, or by what is possible."""
     laws = [description["demand"].get("law"), *(p.get("law") for p in description.get("products", ()))]
-    found = [law for law in laws if law is not None and law.get("saturated") is None]
-    for law in found:
-        _scale_law(law, 1.2, 1 / _highest_rate(description))
-    return bool(found)
+    most = 1 / _highest_rate(description)
+    changed = [_scale_law(law, 1.2, most) for law in laws if law is not None and law.get("saturated") is None]
+    return any(changed)
 
 
 def _highest_rate(description: Description) -> float:
@@ -47,8 +47,9 @@ def _highest_rate(description: Description) -> float:
     return top
 
 
-def _scale_law(law: Description, factor: float, most: float) -> None:
-    """Multiply the mean of a law, in place; a probability to ``most`` at most."""
+def _scale_law(law: Description, factor: float, most: float) -> bool:
+    """Multiply the mean of a law, in place, a probability to ``most`` at most; return whether it is another now."""
+    before = copy.deepcopy(law)
     if law.get("trace") is not None:
         law["trace"] = _scaled_trace(law["trace"], factor)
     elif law.get("table") is not None:
@@ -58,7 +59,8 @@ def _scale_law(law: Description, factor: float, most: float) -> None:
     elif law.get("poisson") is not None:
         law["poisson"] *= factor
     else:
-        law["bernoulli"] = min(most, law["bernoulli"] * factor)
+        law["bernoulli"] = max(law["bernoulli"], min(most, law["bernoulli"] * factor))
+    return law != before
 
 
 def _scaled_trace(trace: Any, factor: float) -> list[int]:
@@ -74,20 +76,28 @@ def _scaled_trace(trace: Any, factor: float) -> list[int]:
 
 
 def _scaled_table(table: Any, factor: float) -> list[float]:
-    """Return probabilities of 0, 1, ... units whose mean is multiplied: what is added is one unit more, by chance."""
-    mean = sum(units * p for units, p in enumerate(table))
-    more = min(1.0, (factor - 1) * mean)
+    """Return probabilities of 0, 1, ... units whose mean is multiplied: units are added, the last of them by chance."""
+    added = (factor - 1) * sum(units * p for units, p in enumerate(table))
+    whole, more = int(added), added % 1
     lower, upper = [*table, 0.0], [0.0, *table]
-    return [(1 - more) * p + more * q for p, q in zip(lower, upper, strict=True)]
+    return [0.0] * whole + [(1 - more) * p + more * q for p, q in zip(lower, upper, strict=True)]
 
 
 def _more_lateness(description: Description) -> bool:
     """Double the share of late deliveries, and the time that it takes to catch up."""
     late = [s for s in description.get("suppliers", ()) if s.get("on_time", 1.0) < 1]
     for supplier in late:
-        supplier["on_time"] = max(0.0, 1 - 2 * (1 - supplier["on_time"]))
+        supplier["on_time"] = _twice_as_late(supplier["on_time"])
         supplier["catch_up"] = supplier.get("catch_up", 1.0) / 2
-    return bool(late)
+    varied = [one for one in description.get("vary", ()) if one["parameter"] in ("on_time", "catch_up")]
+    for one in varied:
+        for end in ("low", "high"):
+            one[end] = _twice_as_late(one[end]) if one["parameter"] == "on_time" else one[end] / 2
+    return bool(late or varied)
+
+
+def _twice_as_late(on_time: float) -> float:
+    return max(0.0, 1 - 2 * (1 - on_time))
 
 
 def _more_breakdowns(description: Description) -> bool:
@@ -119,7 +129,7 @@ def _has_mean(law: Description) -> bool:
 
 
 SHIFTS: Final[dict[str, Shift]] = {
-    "demand": Shift("demand + 20 %", _more_demand),
+    "demand": Shift("demand + 20 %, or as much of it as one unit in a slot allows", _more_demand),
     "lateness": Shift("twice as many late deliveries, twice as late", _more_lateness),
     "breakdowns": Shift("twice as many breakdowns", _more_breakdowns),
     "regime": Shift("spells of half the demand, never seen", _new_regime),

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.errors import InputError
+from jitgym.files import write_text
 from jitgym.ledger import Ledger
 from jitgym.observation import Observer
 from jitgym.rules import RuleFamily
@@ -146,12 +147,13 @@ class Trials:
         """Yield the results that the journal holds; begin it if there is none. A last line cut short is dropped."""
         assert self._journal is not None
         head = {"scenario": self.scenario.hash, "rule": self.family.name, "seed": self.seed}
-        if not self._journal.exists():
-            self._journal.parent.mkdir(parents=True, exist_ok=True)
-            self._journal.write_text(json.dumps(head) + "\n", encoding="utf-8")
-            return iter(())
-        lines = self._journal.read_text(encoding="utf-8").splitlines(keepends=True)
+        text = self._journal.read_text(encoding="utf-8") if self._journal.exists() else ""
+        lines = text.splitlines(keepends=True)
         whole = [line for line in lines if line.endswith("\n")]
+        if not whole:
+            self._journal.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self._journal, json.dumps(head) + "\n")
+            return iter(())
         try:
             found, *past = [json.loads(line) for line in whole]
         except ValueError as error:
@@ -161,5 +163,5 @@ class Trials:
         if found != head:
             raise InputError(f"{self._journal}: must be of {head}, got {found}; delete it to begin again")
         if len(whole) < len(lines):
-            self._journal.write_text("".join(whole), encoding="utf-8")
+            write_text(self._journal, "".join(whole))
         return iter(past)

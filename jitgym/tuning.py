@@ -82,6 +82,7 @@ def tune_all(
             if job.key in failures:
                 raise InputError(_told(job, failures[job.key]))
             done[job.key[1]] = from_record(by_name[job.key[1]], results[job.key])
+            job.task.journal.unlink(missing_ok=True)  # the result is kept now
     return {name: done[name] for name in by_name}
 
 
@@ -111,7 +112,6 @@ def _tune(task: TuningTask, report: Report) -> dict[str, Any]:
         simpler=simpler,
         journal=task.journal,
     )
-    task.journal.unlink(missing_ok=True)
     return as_record(tuned)
 
 

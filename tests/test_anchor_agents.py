@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,13 @@ from anchor_agents import (  # noqa: E402
     Start,
     best_rule,
     counted,
+    kept,
     measured,
+    page,
     result_of,
     started,
     table,
+    told,
 )
 
 from jitgym.agents.settings import read_settings  # noqa: E402
@@ -45,7 +49,7 @@ def test_distances_are_paired_and_in_percent_of_the_optimum():
     luck = np.random.default_rng(0).normal(0, 1, 400)
     base = {"optimum": (4 + luck).tolist(), "rule": (4.4 + luck).tolist()}
     agents = [(facts(5.0), {"agent": (4.08 + luck).tolist()}), (facts(4.0), {"agent": (4.02 + luck).tolist()})]
-    one = result_of("lost_sales_1_4", EXACT, base, agents)
+    one = result_of("lost_sales_1_4", EXACT, base, agents, "today")
     unit = 100 / np.mean(base["optimum"])
     assert one.rule_above == pytest.approx(0.4 * unit)
     assert one.above == pytest.approx([0.08 * unit, 0.02 * unit])
@@ -59,10 +63,28 @@ def test_distances_are_paired_and_in_percent_of_the_optimum():
 
 def test_regret_is_in_percent_of_the_long_run() -> None:
     base = {"optimum": [4.0, 3.9], "rule": [4.4, 4.3]}
-    one = result_of("exact_maintenance", EXACT, base, [(facts(4.0), {"regret": [0.0404, 0.0808]})])
+    one = result_of("exact_maintenance", EXACT, base, [(facts(4.0), {"regret": [0.0404, 0.0808]})], "today")
     assert one.above == pytest.approx([1.5])
     assert one.errors == pytest.approx([0.5])
     assert one.algorithm == "counted"
+
+
+STORED = ROOT / "benchmarks" / "results" / "anchor_agents"
+
+
+def test_the_stored_page_says_what_the_stored_results_say() -> None:
+    results = kept(STORED / "anchor_agents.json", ())
+    assert [one.anchor for one in results] == list(WANTED)
+    assert (STORED / "anchor_agents.md").read_text("utf-8") == page(results)
+
+
+def test_results_of_other_anchors_are_kept_with_what_they_are_of(tmp_path: Path) -> None:
+    path = STORED / "anchor_agents.json"
+    left = kept(path, WANTED[:3])
+    assert [one.anchor for one in left] == list(WANTED[3:])
+    assert kept(tmp_path / "none.json", ()) == []
+    named = told([replace(left[0], about="then"), *(replace(one, about="now") for one in left[1:])])
+    assert named.splitlines() == [f"* `{WANTED[3]}`: then", f"* `{WANTED[4]}` to `{WANTED[-1]}`: now"]
 
 
 @pytest.mark.parametrize("name", MENUS)

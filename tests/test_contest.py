@@ -8,14 +8,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaml
 
-from jitgym.contest import Contest, Learning, scores
+from jitgym.contest import Contest, EvaluationTask, Learning, PolicySpec, build_policy, scores
 from jitgym.errors import InputError
+from jitgym.evaluate import run_policy
 from jitgym.jobs import Serial
 from jitgym.publish import _table_of, keep_selected, page_of, publish
 from jitgym.rules import rule_family
 from jitgym.scenario import load_scenario
+from jitgym.scorecard import Scorecard
 from jitgym.search import Budget
+from jitgym.seeds import seed_bank
+from jitgym.shifts import shifted
 from jitgym.standings import rows, summary
 from jitgym.suite import changed, read_suite
 
@@ -322,6 +327,39 @@ def test_what_is_published(finished, tmp_path):
         first = next(r for r in csv.DictReader(file) if r["task"] == "costly")
     assert first["rule"] == results["costly"].best_rule
     assert float(first["difference"]) == 0
+
+
+def test_a_rule_under_a_shift_is_the_one_that_was_tuned():
+    """The bottleneck that the rope ends at is another where machines break down twice as often: it is not moved."""
+    home = load_scenario("aerospace")
+    family = rule_family(home, "rope")
+    away, spec = shifted(home, "breakdowns"), PolicySpec("rule", "rope", tuple(family.start.tolist()))
+    with pytest.raises(InputError, match="rope"):
+        build_policy(EvaluationTask(away, spec, 2, 0))
+    rule = build_policy(EvaluationTask(away, spec, 2, 0, None, home))
+    assert rule.knobs.tolist() == family.knobs(family.start).tolist()
+
+
+def test_a_rule_reads_a_changed_line_in_its_own_units():
+    """What is shown is scaled by mean demand, and that is another now."""
+    home = load_scenario("lost_sales")
+    away = shifted(home, "demand")
+    spec = PolicySpec("rule", "capped", (17, 5))
+    rules = [build_policy(EvaluationTask(away, spec, 4, 0, None, one)) for one in (None, home)]
+    costs = [Scorecard(away).cost_a_slot(run_policy(away, rule, seed_bank(0, 4, "evaluation"))) for rule in rules]
+    np.testing.assert_array_equal(*costs)
+
+
+def test_a_shift_that_makes_a_line_impossible_is_told_and_the_rest_goes_on(suite, tmp_path):
+    description = load_scenario("four_stage").model_dump(mode="json", exclude_none=True)
+    path = tmp_path / "busy.yaml"
+    path.write_text(yaml.safe_dump(description | {"demand": {"law": {"poisson": 900}, "shortage": "lost"}}))
+    suite.write_text(SUITE.replace("{scenario: four_stage, change", f"{{scenario: {path}, name: busy, change"))
+    one = contest(suite, tmp_path / "out")
+    results = one.run()
+    assert set(results["costly"].shifted) == {"demand"}
+    assert "must be <= 1000, got 1080" in one.faults["busy (demand)"]
+    assert "luck-0" in results["busy"].evaluations
 
 
 def test_the_agents_of_the_standings_are_kept_apart(suite, tmp_path):

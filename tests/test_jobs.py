@@ -8,7 +8,7 @@ import time
 import pytest
 
 from jitgym.errors import InputError
-from jitgym.jobs import Job, Processes, Serial, Store, do
+from jitgym.jobs import Failure, Job, Processes, Serial, Store, do
 
 
 def square(task, report):
@@ -48,7 +48,9 @@ def test_results_come_by_key_and_what_fails_is_told_after_the_rest(by, tmp_path)
     }
     assert "in square" in failures["scenario", "square", "13"].trace
     assert ("square of -1", 1.0, "failed: task must be >= 0, got -1") in told
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.glob("*.json"))) == 2
+    (trace,) = tmp_path.glob("*.error")
+    assert "in square" in trace.read_text()
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
@@ -76,6 +78,21 @@ def test_processes_are_others_and_their_reports_arrive(tmp_path):
 def test_a_process_that_dies_is_a_failure(tmp_path):
     _, failures = do([Job(("dies",), die, None, "dies")], Store(tmp_path), Processes(1), lambda *words: None)
     assert "BrokenProcessPool" in failures["dies",].error
+
+
+def test_only_the_job_that_ends_its_process_fails(tmp_path):
+    dying = Job(("dies",), die, None, "dies")
+    results, failures = do([dying, *jobs(1, 2, 3, -1)], Store(tmp_path), Processes(2), lambda *words: None)
+    assert sorted(result["square"] for result in results.values()) == [1, 4, 9]
+    assert {key[-1] for key in failures} == {"dies", "-1"}
+
+
+def test_where_a_job_failed_is_forgotten_when_it_is_done(tmp_path):
+    store, (job,) = Store(tmp_path), jobs(7)
+    store.write_failure(job, Failure("it failed", "in square"))
+    assert store.trace(job).read_text() == "in square"
+    do([job], store, Serial(), lambda *words: None)
+    assert not store.trace(job).exists()
 
 
 def test_an_interrupted_run_keeps_what_is_done_and_waits_for_nothing(tmp_path):

@@ -21,7 +21,8 @@ def test_every_scenario_can_be_shifted_and_keeps_its_layout(name, shift):
     other = shifted(scenario, shift)
     if other is None:
         return
-    assert other.hash != scenario.hash
+    named = scenario.model_dump(mode="json", exclude_none=True) | {"name": other.name}
+    assert other.hash != load_scenario(named).hash  # more has changed than the name
     assert build_tables(other).knobs == build_tables(scenario).knobs
     Simulator(other, 2).step(Simulator(other).default_knobs, 50)
 
@@ -33,11 +34,19 @@ def test_demand_grows_by_a_fifth(name):
     assert np.array(after) == pytest.approx(1.2 * np.array(before), rel=1e-3)
 
 
-def test_a_table_of_demand_grows_by_a_fifth():
+@pytest.mark.parametrize("table", [[0.5, 0.3, 0.2], [0.0] * 7 + [0.5, 0.5]])
+def test_a_table_of_demand_grows_by_a_fifth(table):
     description = load_scenario("four_stage").model_dump()
-    description["demand"]["law"] = {"table": [0.5, 0.3, 0.2]}
+    description["demand"]["law"] = {"table": table}
     scenario = load_scenario(description)
-    assert shifted(scenario, "demand").demand.law.mean == pytest.approx(1.2 * 0.7)
+    assert shifted(scenario, "demand").demand.law.mean == pytest.approx(1.2 * scenario.demand.law.mean)
+
+
+def test_one_unit_in_every_slot_cannot_be_more():
+    assert shifted(load_scenario("teach_breakdown"), "demand") is None
+    season = load_scenario("teach_season")
+    before, after = build_tables(season).mean_demands, build_tables(shifted(season, "demand")).mean_demands
+    assert np.array(after) / np.array(before) == pytest.approx(10 / 9, rel=1e-3)
 
 
 def test_hazards_double():
@@ -62,6 +71,11 @@ def test_lateness_doubles():
     assert [s.on_time for s in after.suppliers] == pytest.approx([0.8, 0.8])
     assert [s.catch_up for s in after.suppliers] == pytest.approx([0.25, 0.125])
     assert shifted(load_scenario("four_stage"), "lateness") is None  # always on time
+
+
+def test_lateness_that_varies_doubles_too():
+    (varied,) = shifted(load_scenario("electronics_build_to_order"), "lateness").vary
+    assert (varied.parameter, varied.low, varied.high) == ("on_time", pytest.approx(0.2), pytest.approx(0.9))
 
 
 def test_a_new_regime_only_where_there_was_none():

@@ -17,9 +17,11 @@ from jitgym.evaluate import run_policy
 from jitgym.fields import OFF
 from jitgym.optimal import OptimalPolicy, explore
 from jitgym.regret import Regret
-from jitgym.rules import rule_family
+from jitgym.rules import Rule, rule_family
+from jitgym.scenario import Scenario
 from jitgym.scorecard import Floats, Scorecard
 from jitgym.seeds import seed_bank
+from jitgym.shifts import shifted
 from jitgym.standings import BEST
 from jitgym.suite import read_suite
 
@@ -45,9 +47,18 @@ def rule_of(task: str, name: str) -> Any:
 
 
 @cache
-def rule_costs(task: str, name: str) -> Floats:
-    scenario = SUITE.tasks[task]
-    return Scorecard(scenario).cost_a_slot(run_policy(scenario, rule_of(task, name), fresh()))
+def rule_costs(task: str, name: str, shift: str = "") -> Floats:
+    scenario = world(task, shift)
+    rule = Rule(rule_of(task, name).family.seen_on(scenario), rule_of(task, name).numbers)
+    return Scorecard(scenario).cost_a_slot(run_policy(scenario, rule, fresh()))
+
+
+@cache
+def world(task: str, shift: str) -> Scenario:
+    """A line, or what a shift makes of it."""
+    scenario = shifted(SUITE.tasks[task], shift) if shift else SUITE.tasks[task]
+    assert scenario is not None, f"{shift} changes nothing about {task}"
+    return scenario
 
 
 def test_the_stored_contest_is_of_the_suite_as_it_is():
@@ -64,18 +75,28 @@ def test_the_best_rule_costs_what_is_stored(task: str):
     assert abs(costs.mean() - row["rule_cost"]) < 4 * error
 
 
+def test_every_shift_is_stored_of_every_line_that_it_changes():
+    stored = {(row["task"], row["shift"], row["kind"]) for row in RECORD["rows"] if row["shift"]}
+    kinds = (BEST, *SUITE.plan.algorithms)
+    changed = [(t, s) for t, one in SUITE.tasks.items() for s in SUITE.plan.shifts if shifted(one, s) is not None]
+    assert stored == {(task, shift, kind) for task, shift in changed for kind in kinds}
+
+
+AGENT_ROWS = [row for row in RECORD["rows"] if row["kind"] in SUITE.plan.algorithms]
+
+
 @pytest.mark.agents
-@pytest.mark.parametrize("algorithm", SUITE.plan.algorithms)
-@pytest.mark.parametrize("task", SUITE.tasks)
-def test_a_stored_agent_gains_what_is_stored(task: str, algorithm: str):
+@pytest.mark.parametrize("row", AGENT_ROWS, ids=lambda row: f"{row['task']}-{row['policy']}-{row['shift']}")
+def test_a_stored_agent_gains_what_is_stored(row: dict[str, Any]):
     policy = pytest.importorskip("jitgym.agents.policy", reason="needs the extra `agents`")
-    scenario = SUITE.tasks[task]
-    row = next(row for row in RECORD["rows"] if (row["task"], row["kind"], row["shift"]) == (task, algorithm, ""))
-    agent = policy.load_agent(CONTEST / "selected" / task / algorithm, scenario)
+    task, scenario = row["task"], world(row["task"], row["shift"])
+    agent = policy.load_agent(CONTEST / "selected" / task / row["kind"], scenario, anywhere=bool(row["shift"]))
     assert agent.card.facts["seed"] == int(row["policy"].rpartition("-")[2])
     assert agent.card.facts["steps"] == row["training_steps"]
-    gain = Scorecard(scenario).cost_a_slot(run_policy(scenario, agent, fresh())) - rule_costs(task, row["rule"])
-    error = gain.std(ddof=1) * np.sqrt(1 / FRESH + 1 / SUITE.plan.replications)
+    base = rule_costs(task, row["rule"], row["shift"])
+    gain = Scorecard(scenario).cost_a_slot(run_policy(scenario, agent, fresh())) - base
+    stored = (row["difference_high"] - row["difference_low"]) / (2 * 1.96)
+    error = np.hypot(gain.std(ddof=1) / np.sqrt(FRESH), stored)
     assert abs(gain.mean() - row["difference"]) <= 4 * error + 1e-9
 
 

@@ -133,6 +133,10 @@ def test_a_journal_of_another_search_is_refused(tmp_path):
     tune(scenario, rule_family(scenario, "conwip"), 7, TINY, journal=journal)
     with pytest.raises(InputError, match=r"must be of .*kanban.*got .*conwip.*delete it to begin again"):
         tune(scenario, rule_family(scenario, "kanban"), 7, TINY, journal=journal)
+    for begun in ("", '{"scenario": "'):  # cut short when it was begun
+        journal.write_text(begun)
+        tune(scenario, rule_family(scenario, "kanban"), 7, TINY, journal=journal)
+        assert json.loads(journal.read_text().splitlines()[0])["rule"] == "kanban"
     journal.write_text("no journal\n")
     with pytest.raises(InputError, match="must be a journal of trials"):
         tune(scenario, rule_family(scenario, "kanban"), 7, TINY, journal=journal)
