@@ -69,7 +69,7 @@ wheel: $(VENV)/dev  ## wheel and sdist into build/dist, each installed and tried
 	PYTHON=$(PY) .ci/packages.sh
 
 bench: $(VENV)/dev  ## benchmarks, as ratios against named peers measured in the same run
-	@set -e; for script in core scaling phases environment ppo agreement; do echo "== $$script"; $(PY) benchmarks/$$script.py; done
+	@set -e; for script in core scaling environment ppo agreement phases; do echo "== $$script"; $(PY) benchmarks/$$script.py; done
 
 docs: $(VENV)/dev  ## write the generated tables of docs/ again
 	$(PY) docs/generate.py

@@ -40,6 +40,10 @@ class TrainedOn(BaseModel):
     share: float
 
 
+Unit = Annotated[float, Field(ge=1e-12, le=1e12)]
+"""A size that 32-bit numbers can be multiplied and divided by."""
+
+
 class Departure(BaseModel):
     """The rule that moves depart from, by name and numbers."""
 
@@ -86,9 +90,9 @@ class Card(BaseModel):
     layout_hash: Name
     knobs: dict[Name, tuple[int, int, bool]]
     observations: tuple[Name, ...]
-    scales: tuple[Annotated[float, Field(gt=0)], ...]
-    shift: tuple[float, ...]
-    spread: tuple[Annotated[float, Field(gt=0)], ...]
+    scales: tuple[Unit, ...]
+    shift: tuple[Annotated[float, Field(ge=-1e12, le=1e12)], ...]
+    spread: tuple[Unit, ...]
     frames: Annotated[int, Field(ge=1, le=MAX_FRAMES)] = 1
     menus: dict[Name, tuple[Count, ...]]
     home: dict[Name, Count] | None

@@ -223,6 +223,9 @@ def _units_of(network: nn.Sequential, inputs: torch.Tensor, spread: float) -> to
         for layer in network:
             if isinstance(layer, nn.Linear):
                 norm = math.sqrt(float((inputs**2).sum(dim=1).mean()) + 1)  # 1: the bias
-                units += [torch.full((weights.numel(),), spread / norm) for weights in layer.parameters()]
+                units += [
+                    torch.full((weights.numel(),), spread / norm, device=inputs.device)
+                    for weights in layer.parameters()
+                ]
             inputs = layer(inputs)
     return torch.cat(units)

@@ -81,11 +81,18 @@ class TrainedPolicy:
             state: what the call before returned; None: episodes begin.
             episode_start: which lines begin an episode.
             deterministic: ignored; the agent always is.
+
+        Raises:
+            InputError: the network overflows.
         """
         seen = np.atleast_2d(observation)
         stack = self.view.stacked(seen * self._lens, state, episode_start)
         with torch.inference_mode():
             outputs = self.network(torch.as_tensor(self.view.inputs_of(stack), device=self.device))
+            if not bool(torch.isfinite(outputs).all()):
+                raise InputError(
+                    "the agent's network must give finite numbers for what it sees, but its weights overflow"
+                )
             chosen = self._chosen(outputs, seen)
         base = None if self._rule is None else self._rule.predict(seen)[0]
         actions = self.structure.choices(chosen.cpu().numpy(), base)
@@ -203,9 +210,11 @@ def _read_network(folder: Path, card: Card, outputs: int) -> nn.Sequential:
         raise InputError(f"{path}: must be the weights that {CARD} was written for, but they differ")
     try:
         tensors = safetensors.torch.load(content)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError) as error:  # KeyError: numbers of a kind that torch has not
         raise InputError(f"{path}: must hold plain tensors in the format of safetensors: {error}") from error
-    network = build_network(widths[0], card.hidden, outputs, card.activation)
+    shape = (widths[0], card.hidden, outputs, card.activation)
+    with torch.device("meta"):  # of any size: nothing is allocated there
+        network = build_network(*shape)
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != wanted:
@@ -216,6 +225,7 @@ def _read_network(folder: Path, card: Card, outputs: int) -> nn.Sequential:
     for name, tensor in tensors.items():
         if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
             raise InputError(f"{path}: {name} must hold finite 32-bit numbers")
+    network = build_network(*shape)
     network.load_state_dict(tensors)
     return network
 

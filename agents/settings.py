@@ -6,6 +6,7 @@ Unlike in the Zoo nothing is evaluated: ``policy_kwargs`` is a mapping.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +36,13 @@ NUMBERS: Final = {
     *("exploration_fraction", "exploration_initial_eps", "exploration_final_eps", "exploration"),
 }
 SPREADS: Final = ("start_spread", "clone_spread")
+SHARES: Final = (
+    "gamma",
+    "gae_lambda",
+    "tau",
+    "exploration",
+    *(key for key in NUMBERS if key.startswith("exploration_")),
+)
 RATES: Final = ("learning_rate", "clip_range")
 WORDS: Final = {"actions": ("moves", "picks"), "activation_fn": ("tanh", "relu")}
 
@@ -87,8 +95,10 @@ def require_settings(settings: Mapping[str, Any], keys: tuple[str, ...], where: 
         least = 0 if key in MAY_BE_NONE else 1
         if key in WHOLE and (isinstance(value, bool) or not _is_whole(value) or value < least):
             raise InputError(f"{where}: {key} must be an integer >= {least}, got {value!r}")
-        if key in NUMBERS and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0):
+        if key in NUMBERS and (isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9):
             raise InputError(f"{where}: {key} must be a number >= 0, got {value!r}")
+        if key in SHARES and value > 1:
+            raise InputError(f"{where}: {key} must be <= 1, got {value!r}")
         if key in SPREADS and value == 0:
             raise InputError(f"{where}: {key} must be > 0, got {value!r}")
         if key in RATES:
@@ -111,7 +121,7 @@ def require_settings(settings: Mapping[str, Any], keys: tuple[str, ...], where: 
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, (int, float)) and value == int(value)
+    return isinstance(value, (int, float)) and math.isfinite(value) and value == int(value)
 
 
 def _require_network(given: Any, where: str) -> None:
@@ -137,9 +147,10 @@ def scheduled(value: Any) -> float | Callable[[float], float]:
         InputError: it is neither.
     """
     try:
-        if isinstance(value, str) and value.startswith(LINEAR):
-            top = float(value.removeprefix(LINEAR))
-            return lambda left: top * left
-        return float(value)
+        linear = isinstance(value, str) and value.startswith(LINEAR)
+        top = float(value.removeprefix(LINEAR) if linear else value)
     except (TypeError, ValueError):
-        raise InputError(f"a rate must be a number or {LINEAR} and a number, got {value!r}") from None
+        top = -1.0
+    if not 0 <= top < math.inf:
+        raise InputError(f"a rate must be a number >= 0, or {LINEAR} and such a number, got {value!r}")
+    return (lambda left: top * left) if linear else top

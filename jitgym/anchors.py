@@ -70,11 +70,6 @@ class Anchor:
         return min((self.cost(kind, numbers), numbers) for numbers in product(*self.rules[kind].ranges))
 
 
-def solve(anchor: Anchor) -> Model | LostSales:
-    """Return the solution of an anchor."""
-    return anchor.solved
-
-
 # -- what there is to choose --
 
 

@@ -231,7 +231,14 @@ def test_a_scenario_s_own_section_overrides_the_default(tmp_path: Path) -> None:
         ("gamma: high", "gamma must be a number >= 0, got 'high'"),
         ("start_spread: 0", "start_spread must be > 0, got 0"),
         ("start_spread: -1", "start_spread must be a number >= 0, got -1"),
-        ("learning_rate: fast", "learning_rate: a rate must be a number or lin_ and a number, got 'fast'"),
+        ("learning_rate: .nan", "learning_rate: a rate must be a number >= 0, or lin_ and such a number, got nan"),
+        (
+            "learning_rate: lin_-1",
+            "learning_rate: a rate must be a number >= 0, or lin_ and such a number, got 'lin_-1'",
+        ),
+        ("n_timesteps: .inf", "n_timesteps must be an integer >= 1, got inf"),
+        ("gamma: 5", "gamma must be <= 1, got 5"),
+        ("learning_rate: fast", "learning_rate: a rate must be a number >= 0, or lin_ and such a number, got 'fast'"),
         ("actions: jumps", "actions must be moves or picks, got 'jumps'"),
         ("normalize: maybe", "normalize must be true or false, got 'maybe'"),
         ("- 1", "short must be a mapping"),
@@ -255,7 +262,7 @@ def test_missing_settings_and_unknown_algorithms_are_refused(tmp_path: Path) -> 
         InputError, match="algorithm must be of ppo, maskable_ppo, sac, dqn, es, dcl, counted, got 'pppo'"
     ):
         Training(SCENARIO, 10, algorithm="pppo")
-    with pytest.raises(InputError, match="a rate must be a number or lin_ and a number, got 'exp_1'"):
+    with pytest.raises(InputError, match="a rate must be a number >= 0, or lin_ and such a number, got 'exp_1'"):
         scheduled("exp_1")
 
 

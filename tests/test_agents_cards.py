@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ from agent_lines import CARDS_ONLY
 
 from jitgym import InputError, load_scenario
 from jitgym.agents.card import MAX_CARD_BYTES
-from jitgym.agents.policy import CARD, WEIGHTS, TrainedPolicy, load_agent, save_agent
+from jitgym.agents.policy import CARD, WEIGHTS, TrainedPolicy, build_network, load_agent, save_agent
 from jitgym.agents.train import Training, read_settings, train
 from jitgym.evaluate import run_policy
 from jitgym.observation import Observer
+from jitgym.seeds import seed_bank
 from jitgym.simulator import Simulator
 
 pytestmark = pytest.mark.agents
@@ -237,12 +237,42 @@ def test_what_is_no_card_is_refused(folder: Path) -> None:
     refused(folder, "must be a plain file")
 
 
-def test_a_network_declared_larger_than_its_file_costs_no_memory(folder: Path) -> None:
-    """The largest network that a card may declare is refused for its file, before it is made."""
+def test_a_network_declared_larger_than_its_file_is_never_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest network that a card may declare is refused for its file."""
+    made: list[str] = []
+
+    def noted(*shape: Any) -> Any:
+        network = build_network(*shape)
+        made.append(next(network.parameters()).device.type)
+        return network
+
+    monkeypatch.setattr("jitgym.agents.policy.build_network", noted)
+    load_agent(folder, SCENARIO)
+    assert made == ["meta", "cpu"]
     edit(folder, hidden=[1024] * 4, frames=32)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(folder, r"0\.weight must be of shape \(1024, \d+\)")
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024
+    assert made == ["meta", "cpu", "meta"]
+
+
+def test_numbers_that_torch_has_not_are_refused(folder: Path) -> None:
+    header = b'{"0.weight":{"dtype":"F8_E8M0","shape":[1],"data_offsets":[0,1]}}'
+    put(folder, len(header).to_bytes(8, "little") + header + b"x")
+    refused(folder, "must hold plain tensors in the format of safetensors")
+
+
+def test_weights_that_overflow_are_one_clear_error(folder: Path) -> None:
+    agent = load_agent(folder, SCENARIO)
+    for parameter in agent.network.parameters():
+        parameter.data.fill_(3e38)
+    with pytest.raises(InputError, match="must give finite numbers"):
+        run_policy(SCENARIO, agent, seed_bank(0, 2, "evaluation"))
+
+
+@pytest.mark.parametrize(("field", "size"), [("scales", 1e300), ("spread", 1e-300), ("shift", -1e300)])
+def test_sizes_that_overflow_are_refused(folder: Path, field: str, size: float) -> None:
+    sizes = json.loads((folder / CARD).read_text())[field]
+    edit(folder, **{field: [size, *sizes[1:]]})
+    refused(folder, f"{field}.0: Input should be (greater|less) than or equal to")
 
 
 def test_weights_larger_than_the_network_are_not_read(folder: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from studies import agree
 
-from jitgym.anchors import ANCHORS, PUBLISHED, anchor, lost_sales, solve, told
+from jitgym.anchors import ANCHORS, PUBLISHED, anchor, lost_sales, told
 from jitgym.errors import InputError
 from jitgym.evaluate import decision_latency, run_policy
 from jitgym.lost_sales import LostSales
@@ -118,7 +118,7 @@ def test_more_to_choose_from_is_no_better(name):
 @pytest.mark.parametrize("name", SIMULATED)
 def test_the_best_policy_costs_what_it_should(name):
     """Its exact mean cost over an episode from the scenario's start, against the core, within 4 standard errors."""
-    solved = solve(known(name))
+    solved = known(name).solved
     assert isinstance(solved, Model if name in SHIPPED else LostSales)
     own = solved.optimum.policy if isinstance(solved, Model) else solved.optimum.orders
     exact = solved.episode(own)
