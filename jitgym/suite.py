@@ -21,10 +21,13 @@ class _Part(BaseModel):
 
 
 class TaskEntry(_Part):
-    """A line of a suite: a scenario, and what is changed in its description, key by key."""
+    """A line of a suite: a scenario, and what is changed in its description, key by key.
+
+    Unless it is given, the name is that of the scenario, or of its file without what stands around it.
+    """
 
     scenario: str
-    name: str | None = None
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+$")
     change: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -104,7 +107,7 @@ def read_suite(source: str | Path) -> Suite:
     tasks: dict[str, Scenario] = {}
     broken: dict[str, str] = {}
     for entry in plan.tasks:
-        name = entry.name or entry.scenario
+        name = entry.name or Path(entry.scenario).stem
         if name in tasks or name in broken:
             raise InputError(f"{path}: tasks must have names of their own, got {name!r} twice")
         try:

@@ -329,6 +329,12 @@ def test_what_is_published(finished, tmp_path):
     assert float(first["difference"]) == 0
 
 
+def test_a_name_that_is_no_name_of_a_folder_is_refused(suite):
+    suite.write_text(SUITE.replace("name: costly", "name: ../costly"))
+    with pytest.raises(InputError, match=r"tasks.1.name: String should match pattern .* got '../costly'"):
+        read_suite(suite)
+
+
 def test_a_rule_under_a_shift_is_the_one_that_was_tuned():
     """The bottleneck that the rope ends at is another where machines break down twice as often: it is not moved."""
     home = load_scenario("aerospace")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
+from jitgym.cli import app
+from jitgym.scenario import load_scenario
 from jitgym.simulator import Simulator
+from jitgym.suite import read_suite
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "configs" / "README.md"]
@@ -45,6 +50,26 @@ def test_commands_of_the_readme_are_targets_of_the_makefile() -> None:
     assert targets >= {"demo", "test"}
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def jitgym_lines() -> list[str]:
+    """Calls of the command line in the guides; what is in capitals is for the reader to fill in."""
+    pages = [*PAGES, *sorted((ROOT / "docs").glob("*.md"))]
+    lines = [line for page in pages for block in blocks(page, "bash") for line in block.splitlines()]
+    return sorted({line.partition("#")[0].strip() for line in lines if line.startswith("jitgym ")})
+
+
+@pytest.mark.parametrize("line", jitgym_lines())
+def test_calls_of_the_command_line_are_understood(line: str) -> None:
+    name, *words = shlex.split(line)[1:]
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    command = group.commands[name]
+    given = command.make_context(name, words).params
+    if "scenario" in given:
+        load_scenario(given["scenario"])
+    if "suite" in given:
+        read_suite(given["suite"]).of(given["line"] or [])
 
 
 @pytest.mark.parametrize("page", [*PAGES, *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"], ids=str)

@@ -118,6 +118,9 @@ def test_agents_are_stored_of_every_anchor_that_was_measured():
     assert names == ["exact_maintenance", *(name for name in ANCHORS if name.startswith("lost_sales"))]
     assert sorted(path.name for path in (ANCHOR_AGENTS / "selected").iterdir()) == sorted(names)
     assert {len(row["above"]) for row in record["results"]} == {10}
+    above = {row["anchor"]: row["above"][row["selected"]] for row in record["results"]}
+    assert above.pop("exact_maintenance") <= 0.3  # as the guides say
+    assert max(above.values()) <= 0.6
 
 
 @pytest.mark.agents
