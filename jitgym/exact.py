@@ -1,4 +1,4 @@
-"""The exact law of a slot, read off its definition, and the decision process of a small line.
+"""The exact law of a slot, read off its definition.
 
 The definition (``oracle.py``) compares uniforms with thresholds. Here the uniforms are intervals: a comparison that an
 interval does not decide cuts it in two, and the slot is run once for every way that all comparisons can end. So every

@@ -47,7 +47,10 @@ class Regret:
 
     @property
     def a_slot(self) -> Floats:
-        """Mean regret of a slot of each watched line since it is watched, ``(n_lines,)``, in money."""
+        """Mean regret of a slot of each watched line since it is watched, ``(n_lines,)``, in money.
+
+        It begins anew with every ``watch``, as when ``evaluate`` measures how long decisions take.
+        """
         mean: Floats = self._total / (self._decisions * self._model.law.slots)
         return mean
 

@@ -65,7 +65,8 @@ class RolloutPolicy:
         base: the knob vector of the rule to start from, ``(n_knobs,)``.
         candidates: settings to try, ``(n, n_knobs)``; None: :func:`candidate_settings`.
         horizon: steps that each copy goes on for under the base.
-        rollouts: copies of a line that are run in one decision, all candidates together.
+        rollouts: copies of a line that are run in one decision, all candidates together; with fewer than eight for each
+            up to one more for each.
         threshold: standard errors by which a candidate must beat the base in the duel.
         sweeps: decisions made in turn within a step; each later one starts from the setting of the one before and
             changes the knobs in which a candidate differs from the base. So several knobs can move.

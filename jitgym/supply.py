@@ -89,16 +89,18 @@ def rnq(line: Line) -> Setting | None:
 def steady(line: Line) -> Setting | None:
     """Constant order: r every step (or review), whatever the stock; for lost sales with long lead times.
 
+    A second supplier of the item, to whom a level is told, delivers next to nothing (with a level: ``surge``).
     Source: Reiman, "A new and simple policy for the continuous review lost sales inventory model", 2004; Goldberg,
     Katz-Rogozhnikov, Lu, Sharma & Squillante, Math. of Operations Research 41(3), 2016; start: nine tenths of demand.
     """
     sources = _sources(line)
     orders = [number_of(s.column, s.order, line.textbook.steady_order(s.order.place)) for s in sources]
     items = {line.scenario.suppliers[s.order.place].item for s in sources}
-    others = [(c, k) for c, k in line.of_kind("target", "echelon") if _item_of(line, k) not in items]
-    levels = [number_of(c, k, line.textbook.target(k)) for c, k in others]
+    known = line.of_kind("target", "echelon")
+    levels = [number_of(c, k, line.textbook.target(k)) for c, k in known if _item_of(line, k) not in items]
+    held = tuple((c, k.low) for c, k in known if _item_of(line, k) in items)
     information = _looks_at(line) if levels else "local"
-    return Setting(tuple(orders + levels), information, held=_levels_low(sources)) if sources else None
+    return Setting(tuple(orders + levels), information, held=held) if sources else None
 
 
 def capped(line: Line) -> Setting | None:

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.errors import InputError
+from jitgym.evaluate import run_policy
 from jitgym.files import write_text
 from jitgym.ledger import Ledger
-from jitgym.observation import Observer
 from jitgym.rules import RuleFamily
 from jitgym.scenario import Scenario
 from jitgym.scorecard import Floats, Scorecard
@@ -121,27 +121,18 @@ class Trials:
 
     def _ledger(self, vectors: Numbers, seeds: npt.NDArray[np.uint64]) -> Ledger:
         """Run a whole episode of every vector on every seed, all at once."""
-        lines = np.repeat(vectors, len(seeds), axis=0)
-        simulator = Simulator(self.scenario, len(lines), np.tile(seeds, len(vectors)), n_threads=self.n_threads)
+        lines, luck = np.repeat(vectors, len(seeds), axis=0), np.tile(seeds, len(vectors))
+        if not self.family.is_constant:
+            return run_policy(self.scenario, self.family.rule(lines), luck, self.n_threads)
+        simulator = Simulator(self.scenario, len(lines), luck, n_threads=self.n_threads)
         steps, slots = self.scenario.horizon, self.scenario.slots_per_step
-        if self.family.is_constant:
-            by_step = any(knob.kind in ("order", "release") for knob in simulator.knobs)
-            if not by_step:
-                steps, slots = 1, steps * slots  # constant knobs that act in every slot alike
-            ledger = simulator.step(self.family.knobs(lines), slots)
-            for _ in range(steps - 1):
-                ledger.array[...] += simulator.advance(slots).array
-            return ledger
-        rule, observer = self.family.rule(lines), Observer(simulator)
-        total = None
-        for _ in range(steps):
-            ledger = simulator.step(self.family.codec.decode(rule.predict(observer.observe())[0]))
-            if total is None:
-                total = ledger
-            else:
-                total.array[...] += ledger.array
-        assert total is not None  # a horizon is at least 1
-        return total
+        by_step = any(knob.kind in ("order", "release") for knob in simulator.knobs)
+        if not by_step:
+            steps, slots = 1, steps * slots  # constant knobs that act in every slot alike
+        ledger = simulator.step(self.family.knobs(lines), slots)
+        for _ in range(steps - 1):
+            ledger.array[...] += simulator.advance(slots).array
+        return ledger
 
     def _read_journal(self) -> Iterator[dict[str, Any]]:
         """Yield the results that the journal holds; begin it if there is none. A last line cut short is dropped."""

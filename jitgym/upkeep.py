@@ -51,7 +51,7 @@ def wear(line: Line) -> Setting | None:
 
 
 def opportunistic(line: Line) -> Setting | None:
-    """Opportunistic maintenance: a lower threshold while the machine has nothing to do, starved or blocked.
+    """Opportunistic maintenance: a lower threshold while the machine has nothing to do, starved or without a card.
 
     Whether it has is seen once a step, at its start. Source: Dekker, Wildeman & Van der Duyn Schouten, "A review of
     multi-component maintenance models with economic dependence", Math. Methods of Operations Research 45, 1997; Chang,
@@ -87,8 +87,10 @@ MAINTENANCE: Final[dict[str, System]] = {
 
 def _threshold(line: Line, column: int, knob: Knob) -> Number:
     """Return the number that sets a threshold; one above the knob's highest value means never."""
-    never = knob.high + 1
+    never, tables = knob.high + 1, line.textbook.tables
     start = line.textbook.pm_level(knob.place)
+    if not reading_is_not_age(tables, knob.place):  # the age at which wear is at that level
+        start = round(start / (growth_of_wear(tables, knob.place) or 1.0))
     return Number(knob.name, column, knob.low, never, min(max(start, knob.low), never), never)
 
 
@@ -102,7 +104,10 @@ def _age_number(line: Line, knob: Knob) -> Number:
 
 
 def _has_work(line: Line, seen: Readings, knob: Knob) -> Ints:
-    """Return the units in the machine and before it, all products, ``(n_lines,)``; 0: it is starved or blocked."""
+    """Return the units in the machine and before it, all products, ``(n_lines,)``; 0: it has nothing to do.
+
+    So it is starved, or no card releases a unit into it; one that waits for room behind it has units before it.
+    """
     names = [line.name(knob.place, p) for p in range(line.scenario.n_products)]
     units: Ints = np.sum([seen(f"{field}[{name}]") for field in ("queue", "job") for name in names], axis=0)
     return units

@@ -42,7 +42,7 @@ PICKS = {**SMALL, "actions": "picks"}
 
 
 class Cautious:
-    """A rule that looks at the line: many cards while orders wait, few else; and one more each step of an episode."""
+    """A rule that looks at the line: many cards while orders wait, few else."""
 
     name = "cautious"
 

@@ -268,7 +268,6 @@ def test_candidates_of_every_scenario(name):
     assert 2 <= len(settings) <= 24
     assert len(np.unique(settings, axis=0)) == len(settings)
     ActionCodec(knobs).encode(settings)  # raises where one is out of its range
-    assert (settings[:, base == OFF] == OFF).sum() or not (base == OFF).any()
 
 
 @pytest.mark.parametrize("name", ["fashion_retail", "automotive_assembly", "aerospace"])
@@ -306,7 +305,7 @@ def test_halving_spends_its_budget_and_ends_in_a_duel(n, rollouts):
     assert rounds[0][0] == n
     assert rounds[-1] == (2, rollouts // (4 if n > 2 else 2))
     assert all(after - 1 == -(-(size - 1) // 2) for (size, _), (after, _) in pairwise(rounds))
-    assert 0.6 * rollouts < spent <= max(rollouts, spent if rollouts < 8 * n else 0)
+    assert 0.6 * rollouts < spent <= rollouts + (n if rollouts < 8 * n else 0)
 
 
 @pytest.mark.parametrize("horizon", [1, 2, 3, 7, 20, 100])

@@ -14,6 +14,7 @@ from exact_inventory import reorder_policy
 from jitgym.errors import InputError
 from jitgym.fields import OFF
 from jitgym.files import scenario_files
+from jitgym.knobs import knobs_of
 from jitgym.observation import Observer
 from jitgym.rules import rule_family, rule_names
 from jitgym.scenario import load_scenario
@@ -21,6 +22,7 @@ from jitgym.settings import FORECAST, INFORMATION
 from jitgym.simulator import Simulator
 from jitgym.supply import SUPPLY
 from jitgym.systems import ALIASES, SYSTEMS
+from jitgym.textbook import Textbook
 from jitgym.upkeep import MAINTENANCE
 
 SCENARIOS = sorted(scenario_files())
@@ -100,6 +102,26 @@ def test_a_rule_that_does_not_fit_is_an_error(scenario, rule, message):
 
 def test_a_loop_that_ends_early_is_not_conwip(line):
     assert not any(name.startswith(("conwip", "hybrid")) for name in rule_names(load_scenario(line)))
+
+
+def test_a_constant_order_is_all_that_is_ordered_of_its_item():
+    """Not beside an untuned level at a second supplier."""
+    family = rule_family(load_scenario("fashion_retail"), "kanban/steady")
+    knobs = dict(zip((knob.name for knob in knobs_of(family.scenario)), family.knobs(family.start), strict=True))
+    assert {name: value for name, value in knobs.items() if name.startswith("target")} == {
+        knob.name: knob.low for knob in knobs_of(family.scenario) if knob.kind == "target"
+    }
+    assert all(value > 0 for name, value in knobs.items() if name.startswith("order"))
+
+
+def test_a_threshold_starts_at_the_age_of_a_level_where_only_the_age_is_known():
+    description = load_scenario("contest_line").model_dump(mode="json", exclude_none=True)
+    (mill,) = (stage for stage in description["stages"] if stage["name"] == "mill")
+    mill["monitoring"] = "none"
+    line = load_scenario(description)
+    level = Textbook.of(line).pm_level(line.stage_names.index("mill"))
+    (start,) = (n.start for n in rule_family(line, "kanban+age").numbers if n.name.startswith("pm_level"))
+    assert start == 2 * level  # its wear grows in every other slot
 
 
 def test_textbook_starts():
