@@ -70,10 +70,10 @@ class CountedSession(GenerationSession):
             raise InputError(f"counted must learn from one line, got {len(training.phases.scenarios)}")
         if settings["frame_stack"] != 1:
             raise InputError(f"frame_stack must be 1 for counted, got {settings['frame_stack']}")
-        self._lines, self._long = int(settings["n_envs"]), min(training.phases.scenarios[0].horizon, LONGEST)
-        super().__init__(training, folder, self._lines * self._long)
-        self._shown = _shown(Observer(Simulator(training.phases.scenarios[0])).names, settings["blind"])
         self._scenario = training.phases.scenarios[0]
+        self._lines, self._long = int(settings["n_envs"]), min(self._scenario.horizon, LONGEST)
+        super().__init__(training, folder, self._lines * self._long)
+        self._shown = _shown(Observer(Simulator(self._scenario)).names, settings["blind"])
         self._home = max(self.structure.home_action, 0)
         self._forget()
         self.begin(state)
