@@ -41,7 +41,9 @@ SHARES: Final = (
     "gae_lambda",
     "tau",
     "exploration",
-    *(key for key in NUMBERS if key.startswith("exploration_")),
+    "exploration_fraction",
+    "exploration_initial_eps",
+    "exploration_final_eps",
 )
 RATES: Final = ("learning_rate", "clip_range")
 WORDS: Final = {"actions": ("moves", "picks"), "activation_fn": ("tanh", "relu")}
@@ -95,7 +97,9 @@ def require_settings(settings: Mapping[str, Any], keys: tuple[str, ...], where: 
         least = 0 if key in MAY_BE_NONE else 1
         if key in WHOLE and (isinstance(value, bool) or not _is_whole(value) or value < least):
             raise InputError(f"{where}: {key} must be an integer >= {least}, got {value!r}")
-        if key in NUMBERS and (isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9):
+        if key in NUMBERS and (
+            isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf
+        ):
             raise InputError(f"{where}: {key} must be a number >= 0, got {value!r}")
         if key in SHARES and value > 1:
             raise InputError(f"{where}: {key} must be <= 1, got {value!r}")

@@ -11,10 +11,10 @@ from pathlib import Path
 from jitgym.fields import KNOBS, LEDGER, OBSERVATION, STATE
 from jitgym.files import markdown_table
 from jitgym.observation import SCALES, axis_label
-from jitgym.publish import page_of
+from jitgym.publish import counted, page_of
 from jitgym.scorecard import COST_TERMS, KPIS
 from jitgym.settings import System
-from jitgym.standings import BEST, VERDICTS
+from jitgym.standings import BEST
 from jitgym.supply import SUPPLY
 from jitgym.systems import ALIASES, SYSTEMS
 from jitgym.upkeep import MAINTENANCE
@@ -176,11 +176,7 @@ def contest_table() -> str:
         for row in rows
     )
     heads = ("line", "best tuned rule", "cost a slot", "best agent", "difference %, paired 95 % CI")
-    verdicts = [row["verdict"] for row in rows]
-    told = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS)
-    worst = max(row["percent"] for row in rows)
-    counted = f"Of {len(rows)} lines: {told}; at the worst {worst:+.2f} %."
-    return f"\n{markdown_table(heads, cells)}\n\n{counted} {record['created'][:10]}, `{record['command']}`.\n"
+    return f"\n{markdown_table(heads, cells)}\n\n{counted(rows)} {record['created'][:10]}, `{record['command']}`.\n"
 
 
 def standings_page() -> str:

@@ -95,10 +95,10 @@ class Processes:
             if isinstance(result, BrokenProcessPool) and len(jobs) > 1:
                 broken.append(job)
             else:
-                yield job, _told(result)
+                yield job, _result_of(result)
         for job in broken:
             for _, result in self._together([job], report):
-                yield job, _told(result)
+                yield job, _result_of(result)
 
     def _together(self, jobs: Sequence[Job], report: Report) -> Iterator[tuple[Job, Any]]:
         """Yield every job with its result or failure, or with the error of the processes."""
@@ -123,7 +123,7 @@ class Processes:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _told(result: Any) -> Any:
+def _result_of(result: Any) -> Any:
     """Return a result, or the failure that an error is."""
     return Failure(f"{type(result).__name__}: {result}") if isinstance(result, BaseException) else result
 

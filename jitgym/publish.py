@@ -101,14 +101,14 @@ def page_of(record: Record, rules: Iterable[Record]) -> str:
     for kind in kinds:
         here = [row for row in found if row["kind"] == kind and not row["shift"]]
         if here:
-            page += [f"## {kind}", *_on_fewer(plan, kind), _table_of(here), _counted(here)]
+            page += [f"## {kind}", *_on_fewer(plan, kind), _table_of(here), counted(here)]
         if kind in record["together"]:
             page.append(_in_words(record["together"][kind]))
     for shift in dict.fromkeys(row["shift"] for row in found if row["shift"]):
         page.append(f"## Held out: {SHIFTS[shift].meaning}")
         for kind in kinds:
             here = [row for row in found if (row["shift"], row["kind"]) == (shift, kind)]
-            page += [f"### {kind}", _table_of(here), _counted(here)] if here else []
+            page += [f"### {kind}", _table_of(here), counted(here)] if here else []
     page += ["## Tuned rules", _rules_table(rules)]
     if record["faults"]:
         page += ["## What went wrong", "\n".join(f"* `{name}`: {fault}" for name, fault in record["faults"].items())]
@@ -135,10 +135,11 @@ def _table_of(here: Sequence[Record]) -> str:
     return markdown_table(HEADS, cells)
 
 
-def _counted(here: Sequence[Record]) -> str:
+def counted(here: Sequence[Record]) -> str:
+    """Return in a sentence on how many lines some rows of the standings are better, worse or not told apart."""
     verdicts = [row["verdict"] for row in here]
     told = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS)
-    return f"Of {len(here)} lines: {told}. At the worst {max(row['percent'] for row in here):+.2f} %."
+    return f"Of {len(here)} lines: {told}; at the worst {max(row['percent'] for row in here):+.2f} %."
 
 
 def _in_words(one: Record) -> str:

@@ -53,7 +53,7 @@ def test_commands_of_the_readme_are_targets_of_the_makefile() -> None:
 
 
 def jitgym_lines() -> list[str]:
-    """Calls of the command line in the guides; what is in capitals is for the reader to fill in."""
+    """Calls of the command line in the guides."""
     pages = [*PAGES, *sorted((ROOT / "docs").glob("*.md"))]
     lines = [line for page in pages for block in blocks(page, "bash") for line in block.splitlines()]
     return sorted({line.partition("#")[0].strip() for line in lines if line.startswith("jitgym ")})
