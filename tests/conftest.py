@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from jitgym.scenario import load_scenario
+from jitgym.search import Budget
+
 collect_ignore = [] if find_spec("stable_baselines3") else ["test_agents.py"]
 """Without the extra `agents` the rest is tested all the same."""
 
@@ -66,3 +69,21 @@ def line() -> dict[str, Any]:
             {"knob": "target", "high": 20, "default": 8},
         ],
     }
+
+
+@pytest.fixture
+def short(tmp_path):
+    """Return the path of four_stage with short episodes."""
+    path = tmp_path / "short.yaml"
+    scenario = load_scenario(load_scenario("four_stage").model_dump() | {"horizon": 20, "name": "short"})
+    path.write_text(scenario.to_yaml(), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def barely(monkeypatch):
+    """Tune with next to no budget, and draw small."""
+    budget = Budget(trials=4, first=2, ask=2, last=4, rounds=1, episodes=50, finalists=2, most=8, final=8)
+    for command in ("compare", "suite", "tune"):
+        monkeypatch.setattr(f"jitgym.cli.{command}.QUICK", budget)
+    monkeypatch.setattr("jitgym.plots.DPI", 30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import os
 import signal
@@ -14,14 +15,13 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from commands import run
 
 import jitgym
-from jitgym import benchmark, cli, compare, report, results
+from jitgym import benchmark, compare, report, results
 from jitgym.files import scenario_files
 from jitgym.scenario import load_scenario
 from jitgym.scorecard import KPIS
-from jitgym.search import Budget
 from jitgym.seeds import seed_bank
 from jitgym.simulator import kernel
 from jitgym.stats import Interval
@@ -29,70 +29,6 @@ from jitgym.stats import Interval
 ROOT = Path(__file__).resolve().parent.parent
 KERNELS = benchmark.kernels()
 FILES = {"results.json", "results.csv", "costs_per_seed.csv", "kpis_per_seed.csv", "compare.png"}
-
-
-@pytest.fixture
-def short(tmp_path):
-    """Return the path of four_stage with short episodes."""
-    path = tmp_path / "short.yaml"
-    scenario = load_scenario(load_scenario("four_stage").model_dump() | {"horizon": 20, "name": "short"})
-    path.write_text(scenario.to_yaml(), encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def barely(monkeypatch):
-    """Tune with next to no budget, and draw small."""
-    budget = Budget(trials=4, first=2, ask=2, last=4, rounds=1, episodes=50, finalists=2, most=8, final=8)
-    monkeypatch.setattr(cli, "QUICK", budget)
-    monkeypatch.setattr("jitgym.plots.DPI", 30)
-
-
-def run(*arguments, code=0):
-    done = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
-    assert done.exit_code == code, done.output
-    return done
-
-
-@pytest.fixture
-def contest(short, tmp_path):
-    """Return the path of a suite of two short lines."""
-    path = tmp_path / "pair.yaml"
-    tasks = f"tasks: [{{scenario: {short}}}, {{scenario: {short}, name: other, change: {{horizon: 10}}}}]"
-    path.write_text(f"name: pair\n{tasks}\nrules: kanban,conwip\nshifts: [demand]\nrollout: 0\n", encoding="utf-8")
-    return path
-
-
-def test_a_suite_is_done_and_done_again_from_what_is_kept(contest, tmp_path, barely):
-    out = tmp_path / "out"
-    asked = ("suite", contest, "--out", out, "--quick", "--no-agents", "--seed", 3)
-    told = run(*asked).output
-    assert "short" in told
-    assert "other" in told
-    record = json.loads((out / "standings.json").read_text())
-    assert record["command"] == f"jitgym suite {contest} --quick --no-agents --seed 3 --out DIR"
-    assert list(record["hashes"]) == ["short", "other"]
-    assert {"standings.md", "rules.csv", "raw.csv"} <= {path.name for path in out.iterdir()}
-    jobs = {path: path.stat().st_mtime_ns for path in (out / "jobs").iterdir()}
-    run(*asked)
-    assert {path: path.stat().st_mtime_ns for path in (out / "jobs").iterdir()} == jobs
-
-
-def test_one_line_of_a_suite_comes_to_the_same_numbers(contest, tmp_path, barely):
-    rules = {}
-    for name, more in (("all", ()), ("one", ("--line", "other"))):
-        run("suite", contest, "--out", tmp_path / name, "--quick", "--no-agents", *more)
-        with (tmp_path / name / "rules.csv").open(newline="") as file:
-            rules[name] = [row for row in csv.DictReader(file) if row["task"] == "other"]
-    for one, other in zip(rules["all"], rules["one"], strict=True):
-        assert {**one, "decision_microseconds": ""} == {**other, "decision_microseconds": ""}
-    assert rules["one"]
-
-
-def test_a_line_that_a_suite_does_not_have(contest, tmp_path):
-    told = run("suite", contest, "--out", tmp_path / "out", "--line", "othr", code=2).output
-    assert "line must be of the suite, got 'othr' (did you mean 'other'?)" in told
-    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.agents
@@ -317,7 +253,7 @@ def test_an_error_on_the_way_leaves_everything_as_it_was(short, tmp_path, barely
     for error, code in ((KeyboardInterrupt(), 130), (compare.InputError("no"), 2), (OSError("disk full"), 1)):
         for function in ("evaluate_all", "write_results"):
             with monkeypatch.context() as patch:
-                patch.setattr(cli, function, Mock(side_effect=error))
+                patch.setattr(f"jitgym.cli.compare.{function}", Mock(side_effect=error))
                 quick(short, out, code=code)
                 quick(short, tmp_path / "new" / "out", code=code)
             assert {path.name: path.read_bytes() for path in out.iterdir()} == before
@@ -380,7 +316,7 @@ def test_an_agent_is_trained_stored_and_loaded(short, tmp_path, barely, monkeypa
     pytest.importorskip("stable_baselines3")
     out, again, kept = tmp_path / "out", tmp_path / "again", tmp_path / "out.work"
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "evaluate_all", Mock(side_effect=KeyboardInterrupt))
+        patch.setattr("jitgym.cli.compare.evaluate_all", Mock(side_effect=KeyboardInterrupt))
         told = quick(short, out, "--train", 100, code=130).stderr
     assert f"what is done is kept in {kept}: the same command goes on with it" in told.replace("\n", "")
     assert (kept / "training" / "checkpoint.pt").is_file()
@@ -490,8 +426,8 @@ def test_tune_out_must_be_a_file_in_a_folder(short, tmp_path):
     ],
 )
 def test_a_missing_extra_is_told_before_the_work(package, extra, arguments, tmp_path, monkeypatch):
-    find = cli.importlib.util.find_spec
-    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None if name == package else find(name))
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else find(name))
     (line,) = fault(*arguments, "--out", tmp_path / "out")
     assert line == f"error: this needs {package}: install jitgym[{extra}]"
 

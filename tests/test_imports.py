@@ -84,10 +84,9 @@ def sources() -> Iterator[tuple[str, Path]]:
     """Yield every Python file of the package with the name of its module or subpackage."""
     for path in sorted((ROOT / "jitgym").glob("*.py")):
         yield path.stem, path
-    for path in sorted((ROOT / "jitgym" / "_core").rglob("*.py")):
-        yield "_core", path
-    for path in sorted((ROOT / "agents").rglob("*.py")):
-        yield "agents", path
+    for folder in (*sorted(path.parent for path in (ROOT / "jitgym").glob("*/__init__.py")), ROOT / "agents"):
+        if not folder.is_symlink():
+            yield from ((folder.name, path) for path in sorted(folder.rglob("*.py")))
 
 
 def imports_of(tree: ast.AST, by: str, file: str, late: bool = False) -> Iterator[Import]:

@@ -1,0 +1,11 @@
+"""The command line: one module for each command or group of them, which registers it with the application."""
+
+from jitgym.cli import compare, look, suite, tune
+from jitgym.cli.common import app
+
+__all__ = ["app", "compare", "look", "main", "suite", "tune"]
+
+
+def main() -> None:
+    """Entry point of the command ``jitgym``."""
+    app(prog_name="jitgym")

@@ -1,0 +1,5 @@
+"""``python -m jitgym.cli``."""
+
+from jitgym.cli import main
+
+main()

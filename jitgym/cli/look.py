@@ -1,0 +1,44 @@
+"""``jitgym scenarios``, ``show`` and ``bench``: what lines there are, what one is, and how fast it runs here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from jitgym.benchmark import BUDGET, QUICK_BUDGET, BenchmarkPlan, benchmark_report, run_benchmark
+from jitgym.cli.common import ScenarioArgument, app, at_least, progress_board
+from jitgym.describe import scenario_report, scenarios_report
+from jitgym.scenario import load_scenario
+
+
+@app.command()
+def scenarios() -> None:
+    """List the scenarios that come with the package."""
+    Console(markup=False, highlight=False).print(scenarios_report())
+
+
+@app.command()
+def show(scenario: ScenarioArgument) -> None:
+    """Show a line: its stages, suppliers, prices, knobs, and what an agent observes."""
+    Console(markup=False, highlight=False).print(scenario_report(load_scenario(scenario)))
+
+
+@app.command()
+def bench(
+    scenario: ScenarioArgument = "four_stage",
+    threads: Annotated[int, typer.Option(help="Threads to measure beside one.")] = 2,
+    quick: Annotated[bool, typer.Option("--quick", help="Try it out: too short to be a measurement.")] = False,
+) -> None:
+    """Measure how fast lines are stepped here: by batch size, threads and kernel.
+
+    [bold]JITGYM_KERNEL[/] in the environment names the kernel, here as everywhere; without it the fastest is used.
+    """
+    plan = BenchmarkPlan(load_scenario(scenario), at_least(1, "threads", threads), QUICK_BUDGET if quick else BUDGET)
+    with progress_board() as report:
+        rates = run_benchmark(plan, lambda share, word: report("bench", share, word))
+    console = Console(markup=False, highlight=False)
+    console.print(benchmark_report(plan, rates))
+    if quick:
+        console.print("\nA quick run measures nothing: it shows that the command works.")
