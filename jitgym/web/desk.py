@@ -1,0 +1,177 @@
+"""The teacher's desk: what can be played, the sessions that are under way, and how all teams stand."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from jitgym.errors import InputError
+from jitgym.evaluate import Policy
+from jitgym.files import nearest
+from jitgym.knobs import knobs_of
+from jitgym.scenario import Scenario
+from jitgym.web.lessons import MOST_TEAMS, faults_of, knob_vector, lesson_files, load_lesson
+from jitgym.web.looks import looks
+from jitgym.web.replay import replay_data, replay_page
+from jitgym.web.session import MOST_SLOTS, Session
+from jitgym.web.team import BY_HAND, Team
+
+MOST_SESSIONS: Final = 200
+"""Sessions that are kept; then the one that has been left alone longest makes room."""
+FREE_SPEED: Final = 8
+FREE_SLOTS: Final = 2000
+"""Most slots of a run that no lesson gives a length."""
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class PartWanted(_Sent):
+    """A part of a lesson."""
+
+    lesson: str
+    part: int = Field(ge=0)
+    seed: int | None = Field(default=None, ge=0, lt=2**53)
+
+
+class TeamWanted(_Sent):
+    """A team of a free run."""
+
+    name: str = Field(min_length=1, max_length=40)
+    control: str = BY_HAND
+
+
+class LineWanted(_Sent):
+    """A free run of one or two teams on a line."""
+
+    scenario: str
+    teams: list[TeamWanted] = Field(min_length=1, max_length=MOST_TEAMS)
+    seed: int | None = Field(default=None, ge=0, lt=2**53)
+
+
+class Desk:
+    """What can be played and what is being played.
+
+    Args:
+        scenarios: lines for free runs, by name.
+        seed: the luck of every session that asks for none of its own: the same orders for every team of a class.
+        policies: tuned rules and agents, by scenario and name.
+    """
+
+    def __init__(
+        self,
+        scenarios: Mapping[str, Scenario],
+        seed: int = 0,
+        policies: Mapping[str, Mapping[str, Policy]] | None = None,
+    ) -> None:
+        self._scenarios = dict(scenarios)
+        self._seed = seed
+        self._policies = dict(policies or {})
+        self._sessions: dict[str, Session] = {}
+        self._titles: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def catalogue(self, is_class: bool = False) -> dict[str, Any]:
+        """Return what a page offers."""
+        lessons = {name: load_lesson(name) for name in lesson_files()}
+        return {
+            "scenarios": [
+                {"name": name, "description": scenario.description, "policies": list(self._policies.get(name, ()))}
+                for name, scenario in self._scenarios.items()
+            ],
+            "lessons": [
+                {"id": name, "title": lesson.title, "minutes": lesson.minutes, "teaches": lesson.teaches}
+                for name, lesson in lessons.items()
+            ],
+            "looks": looks(),
+            "class": is_class,
+            "seed": str(self._seed),
+        }
+
+    def lesson(self, name: str) -> dict[str, Any]:
+        """Return the text of a lesson."""
+        lesson = load_lesson(name)
+        parts = [part.model_dump(mode="json", exclude={"shown", "teams"}) for part in lesson.parts]
+        return {"id": name, "title": lesson.title, "minutes": lesson.minutes, "teaches": lesson.teaches, "parts": parts}
+
+    def begin(self, sent: Any) -> Session:
+        """Begin a session that a page asks for.
+
+        Raises:
+            InputError: it asks for what there is not.
+        """
+        kind = PartWanted if isinstance(sent, dict) and "lesson" in sent else LineWanted
+        try:
+            wanted = kind.model_validate(sent)
+        except ValidationError as error:
+            raise InputError("\n".join(faults_of(error))) from None
+        seed = self._seed if wanted.seed is None else wanted.seed
+        if isinstance(wanted, PartWanted):
+            session, title = _session_of_part(wanted, seed)
+        else:
+            session, title = self._free_session(wanted, seed)
+        with self._lock:
+            while len(self._sessions) >= MOST_SESSIONS:
+                oldest = min(self._sessions, key=lambda key: self._sessions[key].touched)
+                del self._sessions[oldest], self._titles[oldest]
+            self._sessions[session.key], self._titles[session.key] = session, title
+        return session
+
+    def _free_session(self, wanted: LineWanted, seed: int) -> tuple[Session, str]:
+        if wanted.scenario not in self._scenarios:
+            hint = nearest(wanted.scenario, self._scenarios)
+            raise InputError(f"scenario must be one that is offered, got {wanted.scenario!r}{hint}")
+        scenario = self._scenarios[wanted.scenario]
+        defaults = np.array([knob.default for knob in knobs_of(scenario)], dtype=np.int32)
+        policies = self._policies.get(wanted.scenario, {})
+        teams = [Team(team.name, scenario, seed, defaults, policies=policies) for team in wanted.teams]
+        for team, asked in zip(teams, wanted.teams, strict=True):
+            team.give_to(asked.control)
+        end = min(FREE_SLOTS, scenario.horizon * scenario.slots_per_step)
+        return Session(teams, seed, end, FREE_SPEED), scenario.name
+
+    def session(self, key: str) -> Session | None:
+        """Return a session that is under way."""
+        with self._lock:
+            return self._sessions.get(key)
+
+    def replay(self, session: Session) -> str:
+        """Return the run so far as one HTML page."""
+        with session.held():
+            return replay_page(replay_data(session.teams, self._titles[session.key], session.seed))
+
+    def board(self) -> list[dict[str, Any]]:
+        """Return how all teams stand, the latest first."""
+        with self._lock:
+            sessions = sorted(self._sessions.values(), key=lambda session: -session.touched)
+            titles = dict(self._titles)
+        return [
+            {
+                "title": titles[session.key],
+                "slot": session.slot,
+                "end": session.end,
+                "seed": str(session.seed),
+                "idle": round(time.monotonic() - session.touched),
+                "teams": [{"name": team.name, "control": team.control, "kpis": team.kpis()} for team in session.teams],
+            }
+            for session in sessions
+            if session.slot
+        ]
+
+
+def _session_of_part(wanted: PartWanted, seed: int) -> tuple[Session, str]:
+    lesson = load_lesson(wanted.lesson)
+    if wanted.part >= len(lesson.parts):
+        raise InputError(f"part must be in 0..{len(lesson.parts) - 1}, got {wanted.part}")
+    part = lesson.parts[wanted.part]
+    teams = []
+    for team in part.teams:
+        scenario = lesson.scenario(team)
+        teams.append(Team(team.name, scenario, seed, knob_vector(scenario, team.knobs), team.fixed))
+    return Session(teams, seed, min(part.slots, MOST_SLOTS), part.speed), f"{lesson.title}: {part.title}"

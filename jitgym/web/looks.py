@@ -1,0 +1,37 @@
+"""What things are called and which colour they have on every page: the same as in the figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jitgym.play import MACHINE
+from jitgym.plots import STATES, TERMS
+from jitgym.scorecard import KPIS
+
+LABELS = {
+    "cost": ("cost", 1.0, "a slot"),
+    "fill_rate": ("fill rate", 100.0, "%"),
+    "wip": ("work in process", 1.0, "units"),
+    "finished_goods": ("finished goods", 1.0, "units"),
+    "backlog": ("backlog", 1.0, "units"),
+    "inventory_turns": ("stock turns", 1.0, "a year"),
+    "cycle_time": ("time in line", 1.0, "slots"),
+    "takt": ("takt", 1.0, "slots a unit"),
+    "availability": ("availability", 100.0, "%"),
+    "downtime_frequency": ("breakdowns", 1.0, "in 1000 slots"),
+    "first_pass_yield": ("first-pass yield", 100.0, "%"),
+    "supplier_on_time": ("suppliers on time", 100.0, "%"),
+}
+"""What the KPIs that are shown are called, what they are multiplied by, and their unit."""
+
+
+def looks() -> dict[str, Any]:
+    """Return names and colours of machine states, cost terms and KPIs."""
+    return {
+        "machine": [{"name": name, "colour": STATES[name][0], "label": STATES[name][1]} for name in MACHINE],
+        "terms": {name: {"colour": colour, "label": label} for name, (colour, label) in TERMS.items()},
+        "kpis": [
+            {"name": name, "label": label, "times": times, "unit": unit, "formula": KPIS[name][1]}
+            for name, (label, times, unit) in LABELS.items()
+        ],
+    }
