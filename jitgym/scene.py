@@ -68,6 +68,7 @@ def _traits(stage: Stage) -> dict[str, Any]:
         "batch": None if stage.batch == "unlimited" else stage.batch,
         "room": stage.room,
         "fails": stage.failure is not None,
+        "wears": stage.failure is not None and stage.failure.law.geometric is None,
         "maintained": stage.maintenance is not None,
         "inspects": stage.quality is not None and stage.quality.detect > 0,
     }

@@ -213,10 +213,7 @@ def load_lesson(name: str) -> Lesson:
     try:
         lesson = Lesson.model_validate(data)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        raise InputError(
-            "\n".join(f"lesson {name}: {re.sub('^Value error, ', '', fault)}" for fault in faults)
-        ) from None
+        raise InputError("\n".join(f"lesson {name}: {fault}" for fault in faults_of(error))) from None
     for part in lesson.parts:
         for team in part.teams:
             knob_vector(lesson.scenario(team), team.knobs)

@@ -1,4 +1,4 @@
-"""What things are called and which colour they have on every page: the same as in the figures."""
+"""What things are called on every page: the same as in the figures."""
 
 from __future__ import annotations
 
@@ -24,12 +24,17 @@ LABELS = {
 }
 """What the KPIs that are shown are called, what they are multiplied by, and their unit."""
 
+WORDS = {"blocked": "held back", "waiting": "waits for repair", "pm": "maintenance", "stopped": "stopped: defect"}
+"""Short words where there is no room for the figures' label."""
+
 
 def looks() -> dict[str, Any]:
-    """Return names and colours of machine states, cost terms and KPIs."""
+    """Return the names of machine states, cost terms and KPIs."""
     return {
-        "machine": [{"name": name, "colour": STATES[name][0], "label": STATES[name][1]} for name in MACHINE],
-        "terms": {name: {"colour": colour, "label": label} for name, (colour, label) in TERMS.items()},
+        "machine": [
+            {"name": name, "word": WORDS.get(name, STATES[name][1]), "label": STATES[name][1]} for name in MACHINE
+        ],
+        "terms": {name: {"label": label} for name, (_, label) in TERMS.items()},
         "kpis": [
             {"name": name, "label": label, "times": times, "unit": unit, "formula": KPIS[name][1]}
             for name, (label, times, unit) in LABELS.items()

@@ -1,6 +1,6 @@
-"""The server of the teaching page: files, sessions and their streams, for this machine or, with a token, for a class.
+"""The server of the teaching page: files, sessions and their streams, for this machine or, by token, for a class.
 
-It is the standard library's. It serves a fixed list of files, answers in JSON, and lets nothing be loaded from elsewhere.
+It is the standard library's, serves a fixed list of files, answers in JSON, and lets nothing be loaded from elsewhere.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FILES: Final = {
     **{f"/{name}": (name, "text/css") for name in ("page.css",)},
     **{
         f"/{name}": (name, "text/javascript")
-        for name in ("page.js", "words.js", "line.js", "charts.js", "player.js", "panel.js", "sheet.js")
+        for name in ("page.js", "words.js", "line.js", "charts.js", "legend.js", "panel.js", "sheet.js")
     },
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }

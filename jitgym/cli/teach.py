@@ -1,0 +1,82 @@
+"""``jitgym teach`` and ``jitgym replay``: lines to watch, in a browser."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jitgym.cli.common import ScenarioArgument, SeedOption, app, at_least
+from jitgym.errors import InputError
+from jitgym.files import scenario_files, write_text
+from jitgym.scenario import load_scenario
+
+
+@app.command()
+def teach(
+    lines: Annotated[
+        list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="YAML files of lines to offer besides.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; any but 127.0.0.1 lets a class in and prints a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0: any that is free.")] = 8127,
+    seed: SeedOption = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Serve the teaching page: ten lessons, two lines side by side under the same luck, you against any rule.
+
+    All runs on this machine and nothing is fetched from elsewhere. With [bold]--host 0.0.0.0[/] a class can play too, by
+    the link with the token that is printed; all teams meet the same orders.
+    """
+    from jitgym.web.desk import Desk
+    from jitgym.web.server import TeachingServer
+
+    offered = {name: load_scenario(path) for name, path in scenario_files().items()}
+    for line in lines or ():
+        scenario = load_scenario(line)
+        offered[scenario.name] = scenario
+    server = TeachingServer(Desk(offered, at_least(0, "seed", seed)), host, at_least(0, "port", port))
+    typer.echo(f"{server.url}\nCtrl-C ends it.")
+    if browser and not server.token:
+        webbrowser.open(server.url)
+    try:
+        server.serve_forever(poll_interval=0.2)
+    except KeyboardInterrupt:
+        typer.echo("ended", err=True)
+    finally:
+        server.server_close()
+
+
+@app.command()
+def replay(
+    scenario: ScenarioArgument,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file to write.")],
+    rule: Annotated[
+        list[str] | None, typer.Option(help="One or two rules, with their textbook numbers; or [bold]default[/].")
+    ] = None,
+    slots: Annotated[int, typer.Option(help="Slots to play.")] = 400,
+    seed: SeedOption = 0,
+) -> None:
+    """Play a line and write what happens as one HTML file that needs nothing else to be watched."""
+    from jitgym.web.lessons import knob_vector
+    from jitgym.web.replay import replay_data, replay_page
+    from jitgym.web.session import MOST_SLOTS
+    from jitgym.web.team import Team
+
+    described = load_scenario(scenario)
+    names = rule or ["default"]
+    if len(names) > 2:
+        raise InputError(f"rule must be given once or twice, got {len(names)}")
+    if not 1 <= slots <= MOST_SLOTS:
+        raise InputError(f"slots must be in 1..{MOST_SLOTS}, got {slots}")
+    teams = [Team(name, described, at_least(0, "seed", seed), knob_vector(described, {})) for name in names]
+    for team, name in zip(teams, names, strict=True):
+        if name != "default":
+            team.give_to(name)
+        for _ in range(slots):
+            team.next_slot()
+    write_text(out, replay_page(replay_data(teams, f"{described.name}: {' against '.join(names)}", seed)))
+    typer.echo(f"{out}")

@@ -1,0 +1,139 @@
+/** Charts of a run: the cumulative flow of a line with Little's law, and what two lines cost and hold. */
+
+import { number, svg } from "./words.js";
+
+const SIZE = { width: 340, height: 170 };
+const ROOM = { left: 36, right: 10, top: 14, bottom: 26 };
+const WINDOW = 80;
+
+/** The places in a row of history after the curves of the flow: backlog and cost, see team.py. */
+export const BACKLOG = -2;
+export const COST = -1;
+
+function axes(root, [x0, x1], [y0, y1], yLabel) {
+  const x = (value) => ROOM.left + ((value - x0) / Math.max(1e-9, x1 - x0)) * (SIZE.width - ROOM.left - ROOM.right);
+  const y = (value) => SIZE.height - ROOM.bottom - ((value - y0) / Math.max(1e-9, y1 - y0)) * (SIZE.height - ROOM.top - ROOM.bottom);
+  root.replaceChildren();
+  for (const value of ticks(y0, y1, 4)) {
+    root.append(
+      svg("path", { d: `M ${ROOM.left} ${y(value)} H ${SIZE.width - ROOM.right}`, class: "grid" }),
+      svg("text", { x: ROOM.left - 5, y: y(value) + 4, class: "tick end" }, String(value)),
+    );
+  }
+  for (const value of ticks(x0, x1, 4)) {
+    const text = `${value === 0 ? "slot " : ""}${value}`;
+    root.append(svg("text", { x: x(value), y: SIZE.height - 10, class: "tick middle" }, text));
+  }
+  if (yLabel) root.append(svg("text", { x: ROOM.left, y: ROOM.top - 4, class: "tick" }, yLabel));
+  return [x, y];
+}
+
+function ticks(low, high, about) {
+  const raw = (high - low) / about;
+  if (!(raw > 0)) return [low];
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= raw);
+  const found = [];
+  for (let value = Math.ceil(low / step) * step; value <= high + 1e-9; value += step) found.push(Number(value.toPrecision(12)));
+  return found;
+}
+
+/** A cumulative flow diagram: who entered, who is past each machine, who left; what lies between is stock. */
+export class FlowChart {
+  constructor(scene) {
+    this.path = [0];
+    while (scene.stages[this.path.at(-1)].feeds < scene.stages.length) this.path.push(scene.stages[this.path.at(-1)].feeds);
+    this.names = this.path.map((i) => scene.stages[i].name);
+    this.element = svg("svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", class: "chart" });
+  }
+
+  /** Draw the last slots of a history; each row of it is a slot. */
+  show(history, little) {
+    const rows = history.slice(-WINDOW);
+    const first = history.length - rows.length + 1;
+    const curves = this.path.length + 2;
+    const at = (row, k) => row[k];
+    const low = rows.length ? rows[0][curves - 1] : 0;
+    const high = rows.length ? rows.at(-1)[0] : 1;
+    const [x, y] = axes(this.element, [first, Math.max(first + 20, history.length)], [low, Math.max(low + 5, high)], "");
+    for (let k = 0; k + 1 < curves && rows.length > 1; k++) {
+      const upper = rows.map((row, n) => `${x(first + n)} ${y(at(row, k))}`);
+      const lower = rows.map((row, n) => `${x(first + n)} ${y(at(row, k + 1))}`).reverse();
+      this.element.append(svg("path", { d: `M ${upper.join(" L ")} L ${lower.join(" L ")} Z`, class: `band b${k % 6}` }));
+    }
+    if (rows.length > 1) this._law(rows, first, curves, x, y);
+    const { wip, throughput, time } = little;
+    this.element.setAttribute(
+      "aria-label",
+      `Cumulative flow. Mean WIP ${number(wip)}, throughput ${number(throughput)} a slot, mean time in line ${number(time)} slots.`,
+    );
+  }
+
+  /** Two arrows at the present: WIP is the height between in and out, the time of the last unit is the width. */
+  _law(rows, first, curves, x, y) {
+    const now = rows.at(-1);
+    const [inside, outside] = [now[0], now[curves - 1]];
+    const right = first + rows.length - 1;
+    if (inside > outside) this.element.append(svg("path", { d: `M ${x(right) - 3} ${y(inside)} V ${y(outside)}`, class: "law" }));
+    const entered = rows.findIndex((row) => row[0] >= outside);
+    if (entered > 0 && inside > outside) {
+      this.element.append(svg("path", { d: `M ${x(first + entered)} ${y(outside)} H ${x(right)}`, class: "law" }));
+    }
+  }
+}
+
+/** Lines of several teams over the slots of a run. */
+export class TeamChart {
+  constructor(label, read) {
+    this.label = label;
+    this.read = read;
+    this.element = svg("svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", class: "chart" });
+  }
+
+  show(teams, end) {
+    const series = teams.map(({ history }) => this.read(history));
+    const high = Math.max(1, ...series.flat());
+    const [x, y] = axes(this.element, [0, end], [0, high], "");
+    const names = [];
+    series.forEach((values, k) => {
+      const skip = Math.max(1, Math.floor(values.length / 400));
+      const points = values.map((value, n) => [n, value]).filter(([n]) => n % skip === 0 || n === values.length - 1);
+      if (points.length > 1) {
+        this.element.append(svg("path", { d: `M ${points.map(([n, value]) => `${x(n + 1)} ${y(value)}`).join(" L ")}`, class: `team t${k}` }));
+      }
+      if (points.length) names.push({ k, at: x(points.at(-1)[0] + 1), y: y(points.at(-1)[1]) - 4, text: `${teams[k].name} ${number(points.at(-1)[1])}` });
+    });
+    apart(names).forEach(({ k, at, y: height, text }) => {
+      const left = at > SIZE.width / 2;
+      this.element.append(svg("text", { x: at + (left ? -3 : 3), y: height, class: `team-name n${k}${left ? " end" : ""}` }, text));
+    });
+    this.element.setAttribute("aria-label", `${this.label}: ${teams.map(({ name }, k) => `${name} ${number(series[k].at(-1))}`).join(", ")}`);
+  }
+}
+
+/** Return labels so high that they can be read one above the other. */
+function apart(labels) {
+  const sorted = [...labels].sort((a, b) => a.y - b.y);
+  let least = ROOM.top + 6;
+  for (const label of sorted) {
+    label.y = Math.max(label.y, least);
+    least = label.y + 13;
+  }
+  return sorted;
+}
+
+/** Return the mean cost a slot up to every slot. */
+export function meanCost(history) {
+  let total = 0;
+  return history.map((row, n) => (total += row.at(COST)) / (n + 1));
+}
+
+/** Return the units in the line after every slot. */
+export function unitsInside(history) {
+  return history.map((row) => row[0] - row.at(BACKLOG - 1));
+}
+
+/** Return the backlog after every slot. */
+export function owed(history) {
+  return history.map((row) => row.at(BACKLOG));
+}
