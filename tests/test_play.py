@@ -62,7 +62,6 @@ def test_little_to_the_last_unit(name):
     """Units on the path over time are the times of the units: those that left, and those that are still there."""
     play = Play(load_scenario(name), 3)
     flow = Flow(play)
-    held = flow.entered
     gone_of_the_first = 0
     for slot in range(1500):
         before = flow.timed, flow.left
@@ -74,5 +73,5 @@ def test_little_to_the_last_unit(name):
     assert sum(units for _, units in there) == sum(flow.inside) == flow.entered - flow.left
     ages = sum(units * (flow.slots - max(since, 0)) for since, units in there)
     assert flow.area == flow.time + gone_of_the_first + ages
-    assert flow.timed > 100 and held >= 0
+    assert flow.timed > 100
     assert flow.mean_wip == pytest.approx(flow.throughput * flow.mean_time, rel=0.1)

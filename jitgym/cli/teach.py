@@ -1,4 +1,4 @@
-"""``jitgym teach`` and ``jitgym replay``: lines to watch, in a browser."""
+"""``jitgym teach``, ``lessons`` and ``replay``: lines to watch, in a browser."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from jitgym.cli.common import ScenarioArgument, SeedOption, app, at_least
 from jitgym.errors import InputError
@@ -28,8 +29,8 @@ def teach(
 ) -> None:
     """Serve the teaching page: ten lessons, two lines side by side under the same luck, you against any rule.
 
-    All runs on this machine and nothing is fetched from elsewhere. With [bold]--host 0.0.0.0[/] a class can play too, by
-    the link with the token that is printed; all teams meet the same orders.
+    All runs on this machine and nothing is fetched from elsewhere. With [bold]--host 0.0.0.0[/] a class can play too,
+    by the link with the token that is printed; all teams meet the same orders.
     """
     from jitgym.web.desk import Desk
     from jitgym.web.server import TeachingServer
@@ -48,6 +49,22 @@ def teach(
         typer.echo("ended", err=True)
     finally:
         server.server_close()
+
+
+@app.command()
+def lessons(
+    lesson: Annotated[str | None, typer.Argument(metavar="[LESSON]", help="One of them: text and figures.")] = None,
+    runs: Annotated[int, typer.Option(help="Runs that the figures are means of.")] = 1000,
+    seed: SeedOption = 0,
+) -> None:
+    """List the lessons of the teaching page, or show one: its text, questions, and what its lines do on average."""
+    from jitgym.web.outline import lesson_outline, lessons_table
+
+    console = Console(markup=False, highlight=False)
+    if lesson is None:
+        console.print(lessons_table())
+    else:
+        console.print(lesson_outline(lesson, at_least(2, "runs", runs), at_least(0, "seed", seed)))
 
 
 @app.command()
