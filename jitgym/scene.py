@@ -122,6 +122,7 @@ def frame_of(play: Play, ledger: Ledger) -> dict[str, Any]:
         "stock": plain("stock"),
         "trucks": _trucks(line),
         "overdue": plain("overdue"),
+        "delivered": counted("delivered"),
         "demand": counted("demand"),
         "shipped": counted("shipped"),
         "lost": counted("lost"),

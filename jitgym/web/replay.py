@@ -15,7 +15,7 @@ from jitgym.web.looks import looks
 from jitgym.web.team import Team
 
 STATIC: Final = Path(__file__).parent / "static"
-MODULES: Final = ("words.js", "charts.js", "legend.js", "line.js", "player.js")
+MODULES: Final = ("words.js", "charts.js", "line.js", "legend.js", "player.js")
 """The page's modules that a replay needs, each after those that it imports from."""
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)

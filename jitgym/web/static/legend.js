@@ -1,6 +1,7 @@
 /** What the signs of a picture mean, and a run in one line of words. */
 
 import { BACKLOG, COST } from "./charts.js";
+import { unitOf } from "./line.js";
 import { html, number, svg } from "./words.js";
 
 /** Return the legend of what can be seen on some lines. */
@@ -19,7 +20,7 @@ export function legend(looks, scenes) {
     "ul",
     { class: "legend", "aria-label": "legend" },
     states.map(({ name, label }) => html("li", {}, swatch(svg("rect", { x: 1, y: 1, width: 12, height: 12, rx: 3, class: `machine m-${name}` })), label)),
-    products.map((name, p) => html("li", {}, swatch(svg("rect", { x: 2, y: 2, width: 9, height: 9, class: `unit p${p % 4}` })), name)),
+    products.map((name, p) => html("li", {}, swatch(unitOf(products, p, 2, 2)), name)),
     html("li", {}, swatch(svg("rect", { x: 3, y: 2, width: 8, height: 10, rx: 1.5, class: "card used" })), "card in use"),
     html("li", {}, swatch(svg("rect", { x: 3, y: 2, width: 8, height: 10, rx: 1.5, class: "card" })), "free card"),
     html("li", {}, swatch(svg("rect", { x: 3, y: 2, width: 9, height: 11, rx: 1.5, class: "slip" })), "order not yet shipped"),

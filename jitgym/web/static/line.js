@@ -38,7 +38,10 @@ export class LineView {
     this.top = bands * BAND + 4;
     this.bottom = this.top + this.scene.rows * CELL.height;
     const below = Math.max(0, ...this.lanes.map(({ beside, place }) => (beside ? 0 : place + 1)));
-    this.element.setAttribute("viewBox", `0 0 ${this.width} ${this.bottom + below * LANE + 2}`);
+    const height = this.bottom + below * LANE + 2;
+    this.element.setAttribute("viewBox", `0 0 ${this.width} ${height}`);
+    // a short line is not blown up, and a tall one is not pressed into a strip
+    this.element.style.maxHeight = `min(${Math.round(1.15 * height)}px, 26rem)`;
     this.fixed.replaceChildren();
     this._drawFixed();
   }
@@ -194,7 +197,7 @@ export class LineView {
     counts.forEach((many, product) => {
       for (let n = 0; n < many && shapes.length < most; n++) {
         const k = shapes.length;
-        shapes.push(shape(product, x + (k % columns) * (UNIT + 2), y - (Math.floor(k / columns) + 1) * (UNIT + 2) + 2));
+        shapes.push(unitOf(this.scene.products, product, x + (k % columns) * (UNIT + 2), y - (Math.floor(k / columns) + 1) * (UNIT + 2) + 2));
       }
     });
     const more = sum(counts) - shapes.length;
@@ -234,8 +237,16 @@ export class LineView {
       line += 12;
     }
     const drawn = kanbans.length === 1 && kanbans[0][4] <= 14;
-    const words = limits.filter(([, , knob]) => !(drawn && knob.kind === "kanban")).map(([word, used]) => `${word} ${used}`);
-    if (words.length) this.moving.append(svg("text", { x: x + 12, y: line, class: "tiny" }, shortened(words.join(" · "), 34)));
+    const words = {};
+    for (const [, used, knob] of limits) {
+      if (drawn && knob.kind === "kanban") continue;
+      const product = this.scene.products[knob.product];
+      (words[WORDS[knob.kind]] ??= []).push(product ? `${product} ${used}` : used);
+    }
+    Object.entries(words).slice(0, 2).forEach(([word, values], n) => {
+      const text = shortened(`${word} ${values.join(", ")}`, 30);
+      this.moving.append(svg("text", { x: x + 12, y: line + 12 * n, class: "tiny" }, text));
+    });
   }
 
   _hidden(i, x, y, frame) {
@@ -294,6 +305,9 @@ export class LineView {
       const x = end - ((end - from) * (due - 1)) / Math.max(1, supplier.lead - 1);
       this.moving.append(truck(Number.isFinite(x) ? x : from, y, units, false));
     }
+    if (!supplier.lead && frame.delivered[j]) {
+      this.moving.append(truck(to - 36, y, frame.delivered[j], false));
+    }
     if (late) {
       this.moving.append(truck(to - 36, y, late, true), svg("text", { x: to - 40, y: y + 2, class: "small late end" }, "late"));
     }
@@ -331,8 +345,12 @@ function shortened(text, most) {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
-function shape(product, x, y) {
-  const attributes = { class: `unit p${product % 4}` };
+const COLOURS = ["red", "blue", "green", "yellow", "pink"];
+
+/** Return a unit of a product: a shape and a colour of its own; that of its name, if it is named by one. */
+export function unitOf(products, product, x, y) {
+  const named = COLOURS.includes(products[product]);
+  const attributes = { class: `unit ${named ? products[product] : `p${product % 4}`}` };
   const half = UNIT / 2;
   if (product % 4 === 1) return svg("circle", { ...attributes, cx: x + half, cy: y + half, r: half });
   if (product % 4 === 2) return svg("path", { ...attributes, d: `M ${x} ${y + UNIT} h ${UNIT} l ${-half} ${-UNIT} z` });

@@ -5,7 +5,7 @@ import { legend } from "./legend.js";
 import { LineView } from "./line.js";
 import { Panel } from "./panel.js";
 import { kpiTable, scoreSheet } from "./sheet.js";
-import { html, inline, number, paragraphs } from "./words.js";
+import { count, html, inline, number, paragraphs } from "./words.js";
 
 const main = document.getElementById("main");
 const title = document.getElementById("title");
@@ -69,7 +69,7 @@ class Run {
     const button = (text, label, act, key = "") => html("button", { onclick: act, title: key ? `${label} (${key})` : label, "aria-label": label }, text);
     this.play = html("button", { class: "main", onclick: () => this.toggle() }, "Play");
     this.speed = html("select", { "aria-label": "slots a second", onchange: (event) => this.send({ do: "speed", value: Number(event.target.value) }) },
-      SPEEDS.map((value) => html("option", { value }, `${value} slot${value === 1 ? "" : "s"} a second`)));
+      SPEEDS.map(speedOption));
     this.status = html("span", { class: "status", role: "status" });
     const reveal = html("input", { type: "checkbox", onchange: (event) => this.views.forEach((view) => view.reveal(event.target.checked)) });
     this.words = html("p", { class: "unseen", "aria-live": "polite" });
@@ -92,7 +92,7 @@ class Run {
         button("Other luck", "Again, under other luck", () => this.send({ do: "again", seed: Math.floor(Math.random() * 1e6) }), "l"),
         this.status),
       this.words,
-      html("div", { class: "lines" }, this.views.map((view, k) => html("section", { class: "strip", "aria-label": this.session.teams[k].name }, this.names[k], view.element))),
+      html("div", { class: this.session.teams.some(({ scene }) => scene.rows > 1) ? "lines beside" : "lines" }, this.views.map((view, k) => html("section", { class: "strip", "aria-label": this.session.teams[k].name }, this.names[k], view.element))),
       html("div", { class: "under" }, legend(catalogue.looks, this.session.teams.map(({ scene }) => scene)), html("label", {}, reveal, " show what nobody sees")),
       html("div", { class: "charts" },
         this.kpis,
@@ -132,7 +132,8 @@ class Run {
     this.kpis.replaceChildren(kpiTable(event.teams, catalogue.looks));
     this.play.textContent = event.playing ? "Pause" : "Play";
     this.play.disabled = event.slot >= event.end;
-    this.speed.value = String(SPEEDS.includes(event.speed) ? event.speed : SPEEDS.find((value) => value >= event.speed));
+    if (![...this.speed.options].some(({ value }) => Number(value) === event.speed)) this.speed.prepend(speedOption(event.speed));
+    this.speed.value = String(event.speed);
     this.status.textContent = `slot ${event.slot} of ${event.end} · luck ${event.seed}`;
     if (!event.playing) {
       this.words.textContent = event.teams.map((team, k) => `${team.name}: ${team.frame ? this.views[k].told(team.frame) : "ready"}`).join(" ");
@@ -154,6 +155,10 @@ class Run {
     document.getElementById("sheet").replaceChildren(...scoreSheet(this.heading, this.last, catalogue.looks, questions).flat(3).filter(Boolean));
     window.print();
   }
+}
+
+function speedOption(value) {
+  return html("option", { value }, `${count(value, "slot")} a second`);
 }
 
 function showPage(heading, ...content) {
