@@ -215,7 +215,7 @@ class Session:
             with self._news:
                 if self.playing:
                     self._news.wait(TICK)
-                elif own.version == self._version:
+                elif own.version == self._version and self._stream is own:
                     self._news.wait(QUIET)
                 if self._stream is not own:
                     return

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -89,8 +90,9 @@ class Team:
         self._total: Ledger | None = None
         self._last: Ledger | None = None
 
+    @cached_property
     def controls(self) -> list[str]:
-        """Return who can control the line."""
+        """Who can control the line."""
         return [BY_HAND, *self._policies, *(name for name in rule_names(self.scenario) if name not in self._policies)]
 
     def give_to(self, control: str) -> None:
@@ -100,8 +102,8 @@ class Team:
             InputError: the line is fixed, or cannot be controlled so.
         """
         self._require_free()
-        if control not in self.controls():
-            hint = nearest(control, self.controls())
+        if control not in self.controls:
+            hint = nearest(control, self.controls)
             raise InputError(f"control must be a policy of {self.scenario.name!r}, got {control!r}{hint}")
         self.play.give_to(self._policy(control))
         self.control = control
@@ -162,7 +164,7 @@ class Team:
 
     def described(self) -> dict[str, Any]:
         """Return what a page needs to draw the line."""
-        return {"name": self.name, "scene": self._scene, "controls": self.controls(), "fixed": self.fixed}
+        return {"name": self.name, "scene": self._scene, "controls": self.controls, "fixed": self.fixed}
 
     def shown(self, since: int = 0) -> dict[str, Any]:
         """Return what the page shows now: the line, its figures, and the history from a slot on."""
