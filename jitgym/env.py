@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 
 from jitgym.actions import ActionKind
 from jitgym.scenario import Scenario
-from jitgym.vector_env import PullLineVectorEnv
+from jitgym.vector_env import RENDER_FPS, PullLineVectorEnv, RenderMode
 
 
 class PullLineEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
@@ -46,6 +46,8 @@ class PullLineEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
 
     ## Arguments
     ``scenario``: a name, path, mapping or scenario. ``action``: ``"multidiscrete"`` (default) or ``"box"``.
+    ``render_mode``: ``"ansi"`` (text) or ``"rgb_array"`` (a picture, needs Pillow); ``"human"`` and videos come by
+    Gymnasium's wrappers, which ``gymnasium.make`` adds where they are asked for.
 
     ## Vectorised
     ``gymnasium.make_vec("jitgym/PullLine-v0", num_envs=1024, scenario=...)`` steps a native batch.
@@ -54,15 +56,15 @@ class PullLineEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
     * v0: first version.
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's name
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": RENDER_FPS}  # noqa: RUF012 - Gymnasium's name
 
     def __init__(
         self,
         scenario: str | dict[str, Any] | Scenario = "four_stage",
         action: ActionKind = "multidiscrete",
-        render_mode: None = None,
+        render_mode: RenderMode | None = None,
     ) -> None:
-        self._batch = PullLineVectorEnv(scenario, 1, action, AutoresetMode.DISABLED)
+        self._batch = PullLineVectorEnv(scenario, 1, action, AutoresetMode.DISABLED, render_mode=render_mode)
         self.render_mode = render_mode
         self.action_space = self._batch.single_action_space
         self.observation_space = self._batch.single_observation_space
@@ -86,3 +88,8 @@ class PullLineEnv(gymnasium.Env[npt.NDArray[np.float32], Any]):
             "ledger": {name: values[0] for name, values in info["ledger"].items()},
         }
         return observations[0], float(rewards[0]), False, bool(truncations[0]), first
+
+    def render(self) -> Any:
+        """Return the line as its last step left it: text, or ``(height, width, 3)`` uint8; None without a mode."""
+        drawn = self._batch.render()
+        return None if drawn is None else drawn[0]

@@ -41,6 +41,9 @@ STOP: Final = 3
 WAITING: Final = 4
 MODES: Final = {RUN: "run", DOWN: "down", PM: "in planned maintenance", STOP: "stopped", WAITING: "waiting for repair"}
 
+MACHINE: Final = ("busy", "setup", "starved", "blocked", "down", "waiting", "pm", "stopped")
+"""What a machine can do in a slot, as the ledger counts it."""
+
 NO_SETUP: Final = 0
 IN_SETUP: Final = 1
 SET_UP: Final = 2

@@ -6,7 +6,7 @@ A policy decides once a step, here as everywhere; between two decisions the line
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,6 @@ from jitgym.observation import Observer
 from jitgym.scenario import Scenario
 from jitgym.simulator import Simulator
 from jitgym.vector_env import line_seeds
-
-MACHINE: Final = ("busy", "setup", "starved", "blocked", "down", "waiting", "pm", "stopped")
-"""What a machine can do in a slot, as the ledger counts it."""
 
 
 class Play:

@@ -5,19 +5,17 @@ Everything that draws a line - the terminal, pictures, the teaching page, replay
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from jitgym.fields import OFF
+from jitgym.fields import MACHINE, OFF
 from jitgym.knobs import Knob
 from jitgym.ledger import Ledger
 from jitgym.parts import Stage
-from jitgym.play import MACHINE, Play
 from jitgym.scenario import Scenario
 from jitgym.simulator import Simulator
-
-LIMITS: Final = ("kanban", "loop", "basestock")
 
 
 def scene_of(scenario: Scenario) -> dict[str, Any]:
@@ -89,38 +87,44 @@ def knob_of(knob: Knob) -> dict[str, Any]:
     }
 
 
-def frame_of(play: Play, ledger: Ledger) -> dict[str, Any]:
-    """Return what is where on a line after the slot that was counted to a ledger.
+def frame_of(lines: Simulator, ledger: Ledger, knobs: npt.NDArray[np.int32], place: int = 0) -> dict[str, Any]:
+    """Return what is where on a line after the slots that were counted to a ledger; of its machine, what it mostly did.
 
     Lists are by stage and product, by stage, by item, by supplier or by product, as the names of the fields say.
     ``hidden`` is what nobody on the shop floor knows: defects, machines out of control, suppliers in an outage.
+
+    Args:
+        lines: a batch.
+        ledger: of its last slots.
+        knobs: of the line, ``(n_knobs,)``.
+        place: which of the lines.
     """
-    line, scenario = play.line, play.scenario
+    scenario = lines.scenario
     shape = (len(scenario.stages), scenario.n_products)
 
     def units(field: str) -> list[list[int]]:
-        rows: list[list[int]] = line.state(field)[0].reshape(shape).tolist()
+        rows: list[list[int]] = lines.state(field)[place].reshape(shape).tolist()
         return rows
 
     def plain(field: str) -> list[int]:
-        values: list[int] = line.state(field)[0].reshape(-1).tolist()
+        values: list[int] = lines.state(field)[place].reshape(-1).tolist()
         return values
 
     def counted(field: str) -> list[int]:
-        values: list[int] = ledger[field][0].reshape(-1).tolist()
+        values: list[int] = ledger[field][place].reshape(-1).tolist()
         return values
 
     return {
-        "slot": play.slot,
+        "slot": int(lines.state("slot")[place]),
         "queue": units("queue"),
         "job": units("job"),
         "store": units("store"),
-        "machine": np.stack([ledger[name][0] for name in MACHINE]).argmax(axis=0).tolist(),
+        "machine": np.stack([ledger[name][place] for name in MACHINE]).argmax(axis=0).tolist(),
         "product": plain("product"),
         "reading": plain("reading"),
         "off": plain("off_slots"),
         "stock": plain("stock"),
-        "trucks": _trucks(line),
+        "trucks": _trucks(lines, place),
         "overdue": plain("overdue"),
         "delivered": counted("delivered"),
         "demand": counted("demand"),
@@ -129,8 +133,8 @@ def frame_of(play: Play, ledger: Ledger) -> dict[str, Any]:
         "returned": counted("returned"),
         "backlog": plain("backlog"),
         "known": plain("known"),
-        "scrapped": ledger["scrapped"][0].reshape(shape).sum(axis=1).tolist(),
-        "knobs": [None if value == OFF else int(value) for value in play.knobs],
+        "scrapped": ledger["scrapped"][place].reshape(shape).sum(axis=1).tolist(),
+        "knobs": [None if value == OFF else int(value) for value in knobs],
         "hidden": {
             "queue": _sums(units("queue_bad")),
             "job": _sums(units("job_bad")),
@@ -146,10 +150,10 @@ def _sums(rows: list[list[int]]) -> list[int]:
     return [sum(row) for row in rows]
 
 
-def _trucks(line: Simulator) -> list[list[list[int]]]:
+def _trucks(lines: Simulator, place: int) -> list[list[list[int]]]:
     """Return for every supplier what is on its way: pairs of slots until it is due and units, the next one first."""
-    tables = line.tables
-    ring, tick = line.state("pipeline")[0], int(line.state("tick")[0])
+    tables = lines.tables
+    ring, tick = lines.state("pipeline")[place], int(lines.state("tick")[place])
     begin = tables.state.start("pipeline")
     trucks = []
     for start, lead in zip(tables.ring_start, tables.lead, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium
 import numpy as np
@@ -13,11 +13,18 @@ from gymnasium.vector.utils import batch_space
 
 from jitgym.actions import ActionCodec, ActionKind
 from jitgym.errors import InputError
+from jitgym.ledger import Ledger
 from jitgym.observation import Observer
+from jitgym.render import as_picture, as_text
 from jitgym.scenario import Scenario
+from jitgym.scene import frame_of, scene_of
 from jitgym.scorecard import Scorecard, add_terms
 from jitgym.seeds import seed_bank
 from jitgym.simulator import Simulator
+
+RenderMode = Literal["ansi", "rgb_array"]
+RENDER_FPS = 8
+"""Steps a second of a video."""
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -36,9 +43,14 @@ class PullLineVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             ``reset(options={"reset_mask": mask})``).
         max_episode_steps: steps in an episode; None: the scenario's horizon. Its end is a truncation.
         n_threads: threads that share the lines.
+        render_mode: ``"ansi"`` (text), ``"rgb_array"`` (a picture, needs Pillow) or None.
     """
 
-    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012 - Gymnasium's name
+    metadata = {  # noqa: RUF012 - Gymnasium's name
+        "render_modes": ["ansi", "rgb_array"],
+        "render_fps": RENDER_FPS,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
 
     def __init__(
         self,
@@ -48,11 +60,13 @@ class PullLineVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
         n_threads: int = 1,
-        render_mode: None = None,
+        render_mode: RenderMode | None = None,
     ) -> None:
         self.simulator = Simulator(scenario, n_lines=num_envs, n_threads=n_threads)
         self.scenario = self.simulator.scenario
         self.num_envs = num_envs
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise InputError(f"render_mode must be of {', '.join(self.metadata['render_modes'])}, got {render_mode!r}")
         self.render_mode = render_mode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
@@ -67,6 +81,9 @@ class PullLineVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
         self._over = np.zeros(num_envs, dtype=bool)
         self._seeded = False
+        self._scene: dict[str, Any] | None = None
+        self._ledger: Ledger | None = None
+        self._knobs = np.broadcast_to(self.simulator.default_knobs, (num_envs, len(self.codec.knobs)))
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -115,6 +132,7 @@ class PullLineVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if knobs.shape != (self.num_envs, len(self.codec.knobs)):
             raise InputError(f"actions must have shape {(self.num_envs, len(self.codec.knobs))}, got {knobs.shape}")
         ledger = self.simulator.step(knobs)
+        self._ledger, self._knobs = ledger, knobs
         self._elapsed += 1
         if self.autoreset_mode is AutoresetMode.NEXT_STEP and self._over.any():
             self._start_next_episodes(self._over)
@@ -131,6 +149,24 @@ class PullLineVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             self._start_next_episodes(self._over)
             observations = self.observer.observe()
         return observations, rewards, np.zeros(self.num_envs, dtype=bool), truncations, info
+
+    def render(self) -> tuple[Any, ...] | None:
+        """Return a text or a picture of every line as its last step left it; None without a render mode.
+
+        A picture is ``(height, width, 3)`` uint8. What is counted, such as demand, is that of the last step, and of a
+        machine it is shown what it mostly did.
+        """
+        if self.render_mode is None:
+            return None
+        if self._scene is None:
+            self._scene = scene_of(self.scenario)
+        ledger = self._ledger
+        if ledger is None:
+            layout = self.simulator.tables.ledger
+            ledger = Ledger(layout, np.zeros((self.num_envs, layout.size), dtype=np.int64))
+        draw = as_text if self.render_mode == "ansi" else as_picture
+        frames = (frame_of(self.simulator, ledger, self._knobs[place], place) for place in range(self.num_envs))
+        return tuple(draw(self._scene, frame) for frame in frames)
 
     def _start_next_episodes(self, over: Bools) -> None:
         self.simulator.reset(mask=over)

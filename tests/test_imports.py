@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 ROOMS = [
-    {"errors", "fields"},
+    {"errors", "fields", "palette"},
     {"files", "seeds", "ledger"},
     {"parts"},
     {"laws"},
@@ -26,7 +26,7 @@ ROOMS = [
     {"tables"},
     {"oracle", "_core"},
     {"simulator"},
-    {"observation", "scorecard", "actions"},
+    {"observation", "scorecard", "actions", "scene"},
     {
         "exact",
         "mdp",
@@ -37,6 +37,7 @@ ROOMS = [
         "selection",
         "textbook",
         "settings",
+        "render",
         "systems",
         "supply",
         "upkeep",
@@ -48,7 +49,7 @@ ROOMS = [
     {"suite"},
     {"contest"},
     {"standings"},
-    {"render", "plots", "report", "describe", "results", "scene", "benchmark"},
+    {"plots", "report", "describe", "results", "benchmark"},
     {"web"},
     {"publish"},
     {"cli"},
@@ -59,9 +60,15 @@ RANK = {module: rank for rank, room in enumerate(ROOMS) for module in room}
 LATE = {("cli", "agents")}
 PUBLIC = {"errors", "fields", "ledger", "scenario", "simulator"}
 HEAVY = {"torch", "stable_baselines3", "matplotlib", "simpy", "pandas", "tensorboard", "statsmodels", "surpyval"}
-HEAVY |= {"sb3_contrib", "safetensors", "optuna"}
+HEAVY |= {"sb3_contrib", "safetensors", "optuna", "PIL", "moviepy"}
 # an extra and the only modules that may import it at all
-HOMES = {"torch": {"agents"}, "stable_baselines3": {"agents"}, "matplotlib": {"plots"}, "optuna": {"search"}}
+HOMES = {
+    "torch": {"agents"},
+    "stable_baselines3": {"agents"},
+    "matplotlib": {"plots"},
+    "optuna": {"search"},
+    "PIL": {"render"},
+}
 
 
 @dataclass(frozen=True)

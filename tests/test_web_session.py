@@ -277,7 +277,7 @@ def test_trucks_are_where_their_orders_are():
     play = Play(scenario, 1)
     before = None
     for _ in range(200):
-        frame = frame_of(play, play.next_slot())
+        frame = frame_of(play.line, play.next_slot(), play.knobs)
         (trucks,) = frame["trucks"]
         assert sum(units for _, units in trucks) == int(play.line.state("on_order")[0, 0])
         if before is not None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jitgym.play import MACHINE
-from jitgym.plots import STATES, TERMS
+from jitgym.fields import MACHINE
+from jitgym.palette import STATES, TERMS
+from jitgym.render import word_of
 from jitgym.scorecard import KPIS
 
 LABELS = {
@@ -24,16 +25,11 @@ LABELS = {
 }
 """What the KPIs that are shown are called, what they are multiplied by, and their unit."""
 
-WORDS = {"blocked": "held back", "waiting": "waits for repair", "pm": "maintenance", "stopped": "stopped: defect"}
-"""Short words where there is no room for the figures' label."""
-
 
 def looks() -> dict[str, Any]:
     """Return the names of machine states, cost terms and KPIs."""
     return {
-        "machine": [
-            {"name": name, "word": WORDS.get(name, STATES[name][1]), "label": STATES[name][1]} for name in MACHINE
-        ],
+        "machine": [{"name": name, "word": word_of(name), "label": STATES[name][1]} for name in MACHINE],
         "terms": {name: {"label": label} for name, (_, label) in TERMS.items()},
         "kpis": [
             {"name": name, "label": label, "times": times, "unit": unit, "formula": KPIS[name][1]}

@@ -26,7 +26,7 @@ def recording(team: Team) -> dict[str, Any]:
     """Return a run of a team: the scene, every frame as what is other than in the one before, and the figures."""
     return {
         **team.described(),
-        "frames": list(_changes(frame_of(play, ledger) for play, ledger in team.replayed())),
+        "frames": list(_changes(frame_of(play.line, ledger, play.knobs) for play, ledger in team.replayed())),
         "history": team.history,
         "kpis": team.kpis(),
         "terms": team.terms(),

@@ -172,7 +172,7 @@ class Team:
         return {
             "control": self.control,
             "held": held,
-            "frame": None if self._last is None else frame_of(self.play, self._last),
+            "frame": None if self._last is None else frame_of(self.play.line, self._last, self.play.knobs),
             "history": self.history[since:],
             "kpis": self.kpis(),
             "terms": self.terms(),
