@@ -51,6 +51,7 @@ ROOMS = [
     {"standings"},
     {"plots", "report", "describe", "results", "benchmark"},
     {"web"},
+    {"notebook"},
     {"publish"},
     {"cli"},
     {"agents"},
@@ -60,7 +61,7 @@ RANK = {module: rank for rank, room in enumerate(ROOMS) for module in room}
 LATE = {("cli", "agents")}
 PUBLIC = {"errors", "fields", "ledger", "scenario", "simulator"}
 HEAVY = {"torch", "stable_baselines3", "matplotlib", "simpy", "pandas", "tensorboard", "statsmodels", "surpyval"}
-HEAVY |= {"sb3_contrib", "safetensors", "optuna", "PIL", "moviepy"}
+HEAVY |= {"sb3_contrib", "safetensors", "optuna", "PIL", "moviepy", "anywidget"}
 # an extra and the only modules that may import it at all
 HOMES = {
     "torch": {"agents"},

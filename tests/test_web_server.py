@@ -71,7 +71,7 @@ def test_every_file_is_served_and_asks_for_nothing_from_elsewhere(server, path):
 
 def test_all_files_of_the_page_are_served_or_go_into_a_replay():
     served = {name for name, _ in FILES.values()}
-    assert {path.name for path in STATIC.iterdir()} == served | {"player.js", "replay.js", "replay.html"}
+    assert {path.name for path in STATIC.iterdir()} == served | {"player.js", "replay.js", "replay.html", "widget.js"}
 
 
 @pytest.mark.parametrize(

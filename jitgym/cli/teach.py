@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 
 from jitgym.cli.common import ScenarioArgument, SeedOption, app, at_least
-from jitgym.errors import InputError
 from jitgym.files import scenario_files, write_text
 from jitgym.scenario import load_scenario
 
@@ -78,22 +77,9 @@ def replay(
     seed: SeedOption = 0,
 ) -> None:
     """Play a line and write what happens as one HTML file that needs nothing else to be watched."""
-    from jitgym.web.lessons import knob_vector
-    from jitgym.web.replay import replay_data, replay_page
-    from jitgym.web.session import MOST_SLOTS
-    from jitgym.web.team import Team
+    from jitgym.web.replay import DEFAULT, played, replay_data, replay_page
 
-    described = load_scenario(scenario)
-    names = rule or ["default"]
-    if len(names) > 2:
-        raise InputError(f"rule must be given once or twice, got {len(names)}")
-    if not 1 <= slots <= MOST_SLOTS:
-        raise InputError(f"slots must be in 1..{MOST_SLOTS}, got {slots}")
-    teams = [Team(name, described, at_least(0, "seed", seed), knob_vector(described, {})) for name in names]
-    for team, name in zip(teams, names, strict=True):
-        if name != "default":
-            team.give_to(name)
-        for _ in range(slots):
-            team.next_slot()
+    described, names = load_scenario(scenario), rule or [DEFAULT]
+    teams = played(described, names, slots, at_least(0, "seed", seed))
     write_text(out, replay_page(replay_data(teams, f"{described.name}: {' against '.join(names)}", seed)))
     typer.echo(f"{out}")

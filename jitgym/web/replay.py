@@ -10,16 +10,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from jitgym.errors import InputError
+from jitgym.scenario import Scenario
 from jitgym.scene import frame_of
+from jitgym.web.lessons import MOST_TEAMS, knob_vector
 from jitgym.web.looks import looks
+from jitgym.web.session import MOST_SLOTS
 from jitgym.web.team import Team
 
+DEFAULT: Final = "default"
+"""The name of a line under the default of every knob."""
 STATIC: Final = Path(__file__).parent / "static"
 MODULES: Final = ("words.js", "charts.js", "line.js", "legend.js", "player.js")
 """The page's modules that a replay needs, each after those that it imports from."""
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
-_EXPORT = re.compile(r"^export (default )?", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 def recording(team: Team) -> dict[str, Any]:
@@ -48,7 +54,7 @@ def replay_data(teams: Sequence[Team], title: str, seed: int) -> dict[str, Any]:
 
 def replay_page(data: dict[str, Any]) -> str:
     """Return a replay as one HTML page; its policy lets nothing in but its own two scripts and its style."""
-    script, style = bundle(), (STATIC / "page.css").read_text(encoding="utf-8")
+    script, style = bundle("replay.js"), (STATIC / "page.css").read_text(encoding="utf-8")
     # "<" could end the element that the data stand in
     payload = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     policy = (
@@ -66,10 +72,29 @@ def replay_page(data: dict[str, Any]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]](), page)
 
 
-def bundle(last: str = "replay.js") -> str:
+def bundle(last: str) -> str:
     """Return the modules of a replay as one, with what they import from each other in one scope."""
     texts = [(STATIC / name).read_text(encoding="utf-8") for name in (*MODULES, last)]
     return "\n".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
+
+
+def played(scenario: Scenario, names: Sequence[str], slots: int, seed: int) -> list[Team]:
+    """Play a line for some slots, once under each name: that of a rule, with its textbook numbers, or ``default``.
+
+    Raises:
+        InputError: too many names or slots, or a rule that the line does not have the knobs for.
+    """
+    if not 1 <= len(names) <= MOST_TEAMS:
+        raise InputError(f"rule must be given once or twice, got {len(names)}")
+    if not 1 <= slots <= MOST_SLOTS:
+        raise InputError(f"slots must be in 1..{MOST_SLOTS}, got {slots}")
+    teams = [Team(name, scenario, seed, knob_vector(scenario, {})) for name in names]
+    for team, name in zip(teams, names, strict=True):
+        if name != DEFAULT:
+            team.give_to(name)
+        for _ in range(slots):
+            team.next_slot()
+    return teams
 
 
 def _digest(text: str) -> str:

@@ -1,0 +1,10 @@
+/** The recording of a notebook cell, as a widget: what anywidget asks of a module. */
+
+import { player } from "./player.js";
+
+export default {
+  render({ model, el }) {
+    el.classList.add("jitgym");
+    el.append(player(model.get("recording")));
+  },
+};
