@@ -54,6 +54,7 @@ class TeachingServer(ThreadingHTTPServer):
 
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 128  # a class that opens the page at the same moment
 
     def __init__(self, desk: Desk, host: str = LOOPBACK, port: int = 0) -> None:
         self.desk = desk
