@@ -8,6 +8,7 @@ from typing import Any
 from jitgym.errors import InputError
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.web.replay import DEFAULT, STATIC, bundle, played, replay_data
+from jitgym.web.team import Team
 
 
 def watch(
@@ -26,8 +27,16 @@ def watch(
     """
     described = load_scenario(scenario)
     names = [rules] if isinstance(rules, str) else list(rules)
-    recording = replay_data(played(described, names, slots, seed), described.name, seed)
-    return _widget_class()(recording=recording)
+    return watch_teams(played(described, names, slots, seed), described.name)
+
+
+def watch_teams(teams: Sequence[Team], title: str = "") -> Any:
+    """Return a widget that shows the runs that some teams have made so far, one above the other.
+
+    Raises:
+        InputError: anywidget is missing.
+    """
+    return _widget_class()(recording=replay_data(teams, title))
 
 
 def _widget_class() -> Any:

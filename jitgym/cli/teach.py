@@ -81,5 +81,5 @@ def replay(
 
     described, names = load_scenario(scenario), rule or [DEFAULT]
     teams = played(described, names, slots, at_least(0, "seed", seed))
-    write_text(out, replay_page(replay_data(teams, f"{described.name}: {' against '.join(names)}", seed)))
+    write_text(out, replay_page(replay_data(teams, f"{described.name}: {' against '.join(names)}")))
     typer.echo(f"{out}")

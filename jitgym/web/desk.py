@@ -144,7 +144,7 @@ class Desk:
     def replay(self, session: Session) -> str:
         """Return the run so far as one HTML page."""
         with session.held():
-            return replay_page(replay_data(session.teams, self._titles[session.key], session.seed))
+            return replay_page(replay_data(session.teams, self._titles[session.key]))
 
     def board(self) -> list[dict[str, Any]]:
         """Return how all teams stand, the latest first."""

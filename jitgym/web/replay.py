@@ -47,9 +47,9 @@ def _changes(frames: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         before = frame
 
 
-def replay_data(teams: Sequence[Team], title: str, seed: int) -> dict[str, Any]:
+def replay_data(teams: Sequence[Team], title: str) -> dict[str, Any]:
     """Return all that a replay shows."""
-    return {"title": title, "seed": str(seed), "looks": looks(), "teams": [recording(team) for team in teams]}
+    return {"title": title, "seed": str(teams[0].seed), "looks": looks(), "teams": [recording(team) for team in teams]}
 
 
 def replay_page(data: dict[str, Any]) -> str:

@@ -53,6 +53,7 @@ class Team:
         policies: others that may control it, by name: tuned rules, learned agents.
 
     Attributes:
+        seed: of the luck.
         control: who sets the knobs: ``hand`` or the name of a rule or policy.
         history: for every slot the cumulative counts of the flow, see :class:`jitgym.play.Flow`, backlog and cost.
         moves: what was set by hand or given to others, and before which slot: all that a replay needs.
@@ -81,7 +82,7 @@ class Team:
         self._begin(seed, self.play.held)
 
     def _begin(self, seed: int, held: npt.NDArray[np.int32]) -> None:
-        self._seed = seed
+        self.seed = seed
         self.play = Play(self.scenario, seed, self._policy(self.control))
         self.play.held = held.copy()
         self.flow = Flow(self.play)
@@ -139,7 +140,7 @@ class Team:
 
     def replayed(self) -> Iterator[tuple[Play, Ledger]]:
         """Play the run so far again, with the same moves; yield the line and its ledger after every slot."""
-        play = Play(self.scenario, self._seed)
+        play = Play(self.scenario, self.seed)
         moves = deque(self.moves)
         for slot in range(self.play.slot):
             while moves and moves[0].slot == slot:
