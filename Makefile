@@ -18,7 +18,7 @@ CORE_TESTS := tests/test_conformance.py tests/test_simulator.py tests/test_three
 PROJECT := pyproject.toml setup.py constraints.txt $(wildcard jitgym/_core/*.pyx jitgym/_core/*.pxd)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types unit core debug asan wheel bench docs clean distclean
+.PHONY: help demo test lint format types unit core debug asan wheel bench docs site clean distclean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -70,6 +70,9 @@ wheel: $(VENV)/dev  ## wheel and sdist into build/dist, each installed and tried
 
 bench: $(VENV)/dev  ## benchmarks, as ratios against named peers measured in the same run
 	@set -e; for script in core scaling environment ppo agreement phases; do echo "== $$script"; $(PY) benchmarks/$$script.py; done
+
+site: $(VENV)/dev  ## the documentation as a site, into build/site
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/site
 
 docs: $(VENV)/dev  ## write the generated tables of docs/ again
 	$(PY) docs/generate.py
