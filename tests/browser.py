@@ -45,7 +45,8 @@ def chromium() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install 'jitgym[dev]')")
     path = os.environ.get("JITGYM_CHROMIUM") or shutil.which("chromium")
     if path is None:
-        pytest.skip("needs Chromium: none is installed, and JITGYM_CHROMIUM does not name one")
+        stop = pytest.fail if os.environ.get("JITGYM_NEEDS_BROWSER") else pytest.skip
+        stop("needs Chromium: none is installed, and JITGYM_CHROMIUM does not name one")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield browser
