@@ -26,7 +26,7 @@ ROOMS = [
     {"tables"},
     {"oracle", "_core"},
     {"simulator"},
-    {"observation", "scorecard", "actions"},
+    {"observation", "scorecard", "actions", "finance", "oee", "kpis"},
     {
         "exact",
         "mdp",
@@ -41,7 +41,7 @@ ROOMS = [
         "supply",
         "upkeep",
     },
-    {"env", "vector_env", "rules", "evaluate", "trials", "search", "tune", "rollout"},
+    {"env", "vector_env", "rules", "evaluate", "trials", "search", "tune", "rollout", "cadence"},
     {"jobs", "shifts", "regret"},
     {"tuning"},
     {"compare", "sample", "anchors"},
