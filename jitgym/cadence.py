@@ -116,10 +116,14 @@ class Review:
         return {name: np.stack([period[name] for period in periods]) for name in CADENCE}
 
     @cached_property
+    def total(self) -> Ledger:
+        """The ledger of all periods together."""
+        return reduce(add, self.ledgers)
+
+    @cached_property
     def whole(self) -> dict[str, Floats]:
         """Every key figure of all periods together, ``(n_lines,)``."""
-        figures = KeyFigures(self.scenario).of(reduce(add, self.ledgers))
-        return figures | {"bullwhip": bullwhip(self.ledgers, self.scenario)}
+        return KeyFigures(self.scenario).of(self.total) | {"bullwhip": bullwhip(self.ledgers, self.scenario)}
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """Return flat arrays of equal length: ``period`` and ``line``, counted from 0, and every key figure."""
