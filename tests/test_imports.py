@@ -48,7 +48,7 @@ ROOMS = [
     {"suite"},
     {"contest"},
     {"standings"},
-    {"render", "plots", "report", "describe", "results", "web", "benchmark"},
+    {"render", "plots", "report", "describe", "results", "cadence_report", "web", "benchmark"},
     {"publish"},
     {"cli"},
     {"agents"},
