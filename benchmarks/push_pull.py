@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from harness import command_line, done, machine, parsed, show_table, tell_end, wide_console
 from push_pull_measures import MEASURES, PRICES, Numbers, Search, Task, measured, searched
+from push_pull_rates import FACTORS, Off, losses
 
 from jitgym.compare import FULL, QUICK, families_of
 from jitgym.files import markdown_table, to_json, write_csv, write_text
@@ -66,7 +67,62 @@ def findings(line: str, values: Mapping[str, Mapping[str, Sequence[float]]]) -> 
     return found
 
 
+@dataclass(frozen=True)
+class Blind:
+    """A release rate and a number of cards on a line, both off by a factor: what is lost, and the difference."""
+
+    line: str
+    factor: float
+    rate: float
+    cards: float
+    rate_lost: float
+    cards_lost: float
+    difference: Interval
+
+
+def blinds(line: str, found: Mapping[str, Any]) -> list[Blind]:
+    """Return what is lost on a line where all is sold, by factor."""
+    rows = []
+    for k, factor in enumerate(FACTORS):
+        lost = {system: np.array(found[system]["lost"][str(factor)]) for system in ("rate", "cards")}
+        settings = (found[system]["off"][k] for system in ("rate", "cards"))
+        means = (lost["rate"].mean(), lost["cards"].mean())
+        rows.append(Blind(line, factor, *settings, *means, bca(lost["cards"] - lost["rate"])))
+    return rows
+
+
 # -- what is told --
+
+BLIND_HEADS = ("line", "times", "rate", "cards", "lost by rate", "lost by cards", "difference, 95 % CI")
+
+
+def blind_table(found: Sequence[Blind]) -> list[tuple[str, ...]]:
+    """Return rows: what a wrong rate and wrong cards lose."""
+    return [
+        (
+            one.line,
+            f"{one.factor:g}",
+            f"{one.rate:.3f}",
+            f"{one.cards:.0f}",
+            spelled(one.rate_lost),
+            spelled(one.cards_lost),
+            told(one.difference),
+        )
+        for one in found
+    ]
+
+
+def about_blind(record: Mapping[str, Any]) -> str:
+    """Return in a sentence what the table of rates and cards is of."""
+    best = "; ".join(
+        f"{line}: {one['rate']['best']:g} units a slot earn {one['rate']['earned']:.1f}, "
+        f"{one['cards']['best']} cards {one['cards']['earned']:.1f}"
+        for line, one in record["best"].items()
+    )
+    return (
+        "A release rate that looks at nothing against CONWIP cards, where all that is made is sold (Spearman & Zazanis "
+        f"1992): what a setting so many times the best loses of revenue less the cost of stock, a slot. Best: {best}."
+    )
 
 
 def heads(rule: str) -> tuple[str, ...]:
@@ -128,12 +184,22 @@ def page_of(record: Mapping[str, Any]) -> str:
         for rule, numbers in record["numbers"][line].items():
             parts.append(f"{NAMES[rule]}: tuned {numbers['tuned']}; at the same service {numbers['same service']}.")
         parts += [markdown_table(heads(rule), table_of(found, line, rule)) for rule in PULL]
+    parts += [
+        "## A rate against cards",
+        about_blind(record),
+        markdown_table(BLIND_HEADS, blind_table(blinds_of(record))),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
 def findings_of(record: Mapping[str, Any]) -> list[Finding]:
     """Return the findings that a record is of."""
     return [Finding(**{**one, "difference": Interval(**one["difference"])}) for one in record["findings"]]
+
+
+def blinds_of(record: Mapping[str, Any]) -> list[Blind]:
+    """Return the rows of rates and cards that a record is of."""
+    return [Blind(**{**one, "difference": Interval(**one["difference"])}) for one in record["blind"]]
 
 
 def write(record: Mapping[str, Any], folder: Path) -> None:
@@ -180,14 +246,15 @@ def measurements(
     return jobs
 
 
-def numbers_record(scenario: Scenario, rule: str, tuned: Numbers, same: Sequence[int]) -> dict[str, Any]:
-    """Return the numbers of a rule, in words and as they are."""
+def numbers_record(scenario: Scenario, rule: str, tuned: Numbers, same: Any) -> dict[str, Any]:
+    """Return the numbers of a rule, in words and as they are, and those of equal service with their shares."""
     names = [number.name for number in rule_family(scenario, rule).numbers]
-    words = {
-        what: " ".join(f"{n}={v}" for n, v in zip(names, vector, strict=True))
-        for what, vector in (("tuned", tuned), ("same service", same))
-    }
-    return {**words, "vectors": {"tuned": list(tuned), "same service": list(same)}}
+
+    def words(numbers: Sequence[int]) -> str:
+        return " ".join(f"{name}={value}" for name, value in zip(names, numbers, strict=True))
+
+    turns = " and ".join(f"{words(numbers)} ({100 * share:.0f} %)" for numbers, share in same)
+    return {"tuned": words(tuned), "same service": turns, "vectors": {"tuned": list(tuned), "same service": same}}
 
 
 def main() -> None:
@@ -208,6 +275,12 @@ def main() -> None:
     }
     candidates = done(searches(lines, tuned, args.quick), store, by)
     values = done(measurements(lines, tuned, candidates, args.seeds), store, by)
+    off = {
+        line: Job((scenario.hash, "rate and cards", f"{args.seeds} seeds"), losses, Off(scenario, args.seeds), line)
+        for line, scenario in lines.items()
+        if scenario.demand.season is None  # where all is sold, a season is none
+    }
+    wrong = done(off, store, by)
     found = [one for line in lines for one in findings(line, {rule: values[line, rule] for rule in NAMES})]
     record = {
         "about": f"{args.seeds:,} paired seeds, {datetime.now(timezone.utc):%Y-%m-%d}, `{command}`; {machine()}.",
@@ -215,16 +288,21 @@ def main() -> None:
         "lines": list(lines),
         "hashes": {line: scenario.hash for line, scenario in lines.items()},
         "numbers": {
-            line: {r: numbers_record(lines[line], r, tuned[line, r], values[line, r]["same_numbers"]) for r in NAMES}
+            line: {r: numbers_record(lines[line], r, tuned[line, r], values[line, r]["same_service"]) for r in NAMES}
             for line in lines
         },
         "measures": {name: asdict(measure) for name, measure in MEASURES.items()},
         "findings": [asdict(one) for one in found],
+        "best": {line: {k: {"best": v["best"], "earned": v["earned"]} for k, v in wrong[line].items()} for line in off},
+        "blind": [asdict(one) for line in off for one in blinds(line, wrong[line])],
     }
     for line in lines:
         for rule in PULL:
             show_table(f"{line}: {NAMES[rule]} against MRP", heads(rule), table_of(found, line, rule))
-    for sentence in [*summary(found), record["about"]]:
+    show_table(
+        "A release rate against cards, both off", BLIND_HEADS, blind_table(blinds_of(json.loads(to_json(record))))
+    )
+    for sentence in [*summary(found), about_blind(record), record["about"]]:
         wide_console().print(sentence, soft_wrap=True, markup=False, highlight=False)
     write(record, args.out)
 
