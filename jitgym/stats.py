@@ -99,9 +99,8 @@ def ratio(values: Floats, reference: Floats) -> Interval:
     if len(x) < 2 or y.mean() == 0:
         return Interval(np.nan, np.nan, np.nan, np.nan)
     found = float(x.mean() / y.mean())
-    around = interval((x - found * y) / y.mean())
-    reach = around.high - around.mean
-    return Interval(found, around.error, found - abs(reach), found + abs(reach))
+    around = interval((x - found * y) / y.mean())  # its mean is zero
+    return Interval(found, around.error, found + around.low, found + around.high)
 
 
 def bca(differences: npt.ArrayLike, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
