@@ -116,7 +116,7 @@ MEASURES = {
         "time in the line", "slots from a unit's release to its finish", "pull", "Hopp & Spearman 2011"
     ),
     "flow_variance": Measure(
-        "its variance", "variance of these slots, over the units", "pull", "Spearman & Zazanis 1992"
+        "variance of that", "variance of the slots in the line, over the units", "pull", "Spearman & Zazanis 1992"
     ),
     "bullwhip": Measure(
         "bullwhip", "variance of weekly orders over that of weekly demand", "pull", "Lee, Padmanabhan & Whang 1997"
@@ -296,14 +296,16 @@ def plain(task: Task) -> dict[str, Floats]:
 
 
 def slot_by_slot(task: Task, scenario: Scenario) -> Iterator[Ledger]:
-    """Yield the ledger of every slot of an episode; the rule decides once a step."""
+    """Yield the ledger of every slot of an episode; the rule decides once a step, and grants releases once."""
     simulator = Simulator(scenario, task.n_seeds, task.seeds())
     codec, observer, policy = ActionCodec(simulator.knobs), Observer(simulator), task.policy(scenario, task.numbers)
+    granted = [column for column, knob in enumerate(simulator.knobs) if knob.kind == "release"]
     for _ in range(scenario.horizon):
-        actions, _ = policy.predict(observer.observe())
-        yield simulator.step(codec.decode(actions), 1)
+        knobs = codec.decode(policy.predict(observer.observe())[0])
+        yield simulator.step(knobs, 1)
+        knobs[:, granted] = 0
         for _ in range(scenario.slots_per_step - 1):
-            yield simulator.advance(1)
+            yield simulator.step(knobs, 1)
 
 
 def flow_times(released: Counts, finished: Counts, started: int) -> list[Counts]:
