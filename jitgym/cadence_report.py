@@ -55,8 +55,9 @@ def review_report(
         periods = [number(factor * value) for value in review.kpis[kpi][:shown, 0].tolist()]
         cells = [*periods, mean_of(factor * review.whole[kpi]), *([multiple(ratios[kpi])] if ratios else [])]
         table.add_row(title_of(kpi), SHORT.get(CADENCE[kpi].unit, CADENCE[kpi].unit), *cells)
+    many = "s" if n_periods > 1 else ""
     title = (
-        f"{review.scenario.name} under {_short(name)}: {n_periods} {word}s of {review.slots} slots; "
+        f"{review.scenario.name} under {_short(name)}: {n_periods} {word}{many} of {review.slots} slots; "
         f"of one line the first {shown}, and all of {n_lines} lines together"
     )
     return Group(Text(title, style="bold"), "", table, "", *notes(review))

@@ -176,6 +176,7 @@ def test_planned_maintenance_is_no_loss_of_oee():
     assert ledger["pm"].sum() > 0
     assert ledger["down"].sum() == 0  # at this age it does not break down
     assert (figures["oee_availability"] == 1).all()
+    np.testing.assert_allclose(figures["oee"], 1, atol=0.01)  # it never waits
     assert (Scorecard(scenario).kpis(ledger)["availability"] < 0.6).all()
 
 
@@ -341,6 +342,15 @@ def test_what_cannot_be_divided_is_nan(line):
     assert none == {*ratios, *MONEY, "bullwhip"}
     assert figures["oee"].tolist() == figures["oee_performance"].tolist() == [0, 0]
     assert np.isnan(bullwhip([empty], scenario)).all()
+
+
+def test_time_per_unit_is_that_of_the_slowest_machine_with_all_its_losses(line):
+    scenario = load_scenario(line)
+    ledger = run(scenario, 1, n_lines=8, slots=400)[0]
+    lost = sum(ledger[field] for field in ("busy", "setup", "down", "waiting", "pm", "stopped"))
+    np.testing.assert_allclose(time_per_unit(ledger), (lost / ledger["finished"]).max(axis=1))
+    assert (ledger["blocked"].sum(axis=0) > 0).all()
+    assert (ledger["starved"].sum(axis=0) > 0).any()
 
 
 def test_a_machine_that_finished_nothing_leaves_no_time_per_unit(line):

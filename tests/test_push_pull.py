@@ -70,9 +70,10 @@ def test_the_middle_machine_stops_once_and_for_so_long():
         down.append(simulator.state("mode")[:, 2] == DOWN)
     assert (np.stack(down).sum(axis=0) == STOP).all()
     assert np.flatnonzero(np.stack(down)[:, 0]).tolist() == list(range(WHEN, WHEN + STOP))
-    never = Simulator(stopping(LINES["balanced"], False), 3, 1).step(simulator.default_knobs, 2000)
-    assert not never["down"][:, 2].any()
-    assert never["down"][:, 1].any()  # the others break down as before
+    never = Simulator(stopping(LINES["balanced"], False), 3, 1)
+    broken = sum(never.step(never.default_knobs)["breakdowns"] for _ in range(250))
+    assert broken[:, 2].sum() == 0
+    assert (broken[:, [0, 1, 3]] > 0).all()  # the others break down as before
 
 
 def test_the_first_machine_makes_only_defects_from_then_on():
@@ -134,7 +135,7 @@ def test_times_in_the_line_agree_with_littles_law():
 
 
 def test_two_settings_take_turns_to_be_late_as_often_as_asked():
-    task = replace(task_of("balanced", "conwip", n_seeds=100), candidates=((16, 3), (17, 3), (30, 4), (12, 4)))
+    task = replace(task_of("balanced", "conwip", n_seeds=100), candidates=((16, 3), (19, 3), (30, 4), (12, 4)))
     same = at_same_service(task)
     assert sum(share for _, share in same) == pytest.approx(1)
     assert all(0 <= share <= 1 for _, share in same)

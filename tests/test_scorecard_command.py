@@ -135,3 +135,9 @@ def test_words_of_the_table():
     assert multiple(Interval(float("nan"), 0, 0, 0)) == "–"
     assert mean_of(np.array([np.nan, 1.0, 3.0])).startswith("2")
     assert mean_of(np.array([np.nan])) == "–"
+
+
+def test_show_tells_calendar_and_finance(priced):
+    printed = " ".join(run("show", priced).stdout.split())
+    assert "finance: price 100, material 20, added 10" in printed
+    assert "calendar: shift 8, week 40" in printed
