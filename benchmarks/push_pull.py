@@ -8,7 +8,7 @@ their suppliers too, and then meet the same luck: what is told are paired differ
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -208,7 +208,7 @@ def write(record: Mapping[str, Any], folder: Path) -> None:
     write_text(folder / "push_pull.json", to_json(record) + "\n")
     flat = ({k: v for k, v in one.items() if k != "difference"} | one["difference"] for one in record["findings"])
     write_csv(folder / "push_pull.csv", flat)
-    write_text(folder / "push_pull.md", page_of(json.loads(to_json(record))))
+    write_text(folder / "push_pull.md", page_of(record))
 
 
 # -- from the beginning to the end --
@@ -257,16 +257,8 @@ def numbers_record(scenario: Scenario, rule: str, tuned: Numbers, same: Any) -> 
     return {"tuned": words(tuned), "same service": turns, "vectors": {"tuned": list(tuned), "same service": same}}
 
 
-def main() -> None:
-    """Tune, search, measure, print and write."""
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, help="paired seeds of every measure (2000)")
-    parser.add_argument("--processes", type=int, default=2, help="rules tuned and measured at once")
-    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="for all results; goes on where it was")
-    parser.add_argument("--quick", action="store_true", help="a minute: checks the script, measures nothing")
-    args = parsed(parser, seeds=(64, 2000))
-    command, args.out = command_line(args.out), args.out.resolve()
-    lines = read_suite("push_pull").tasks
+def record_of(lines: Mapping[str, Scenario], args: Namespace, about: str) -> dict[str, Any]:
+    """Tune, search and measure; return all that is told."""
     store, by = Store(args.out / "jobs"), executor(args.processes)
     tuned = {
         (line, rule): numbers
@@ -282,8 +274,8 @@ def main() -> None:
     }
     wrong = done(off, store, by)
     found = [one for line in lines for one in findings(line, {rule: values[line, rule] for rule in NAMES})]
-    record = {
-        "about": f"{args.seeds:,} paired seeds, {datetime.now(timezone.utc):%Y-%m-%d}, `{command}`; {machine()}.",
+    return {
+        "about": about,
         "seeds": args.seeds,
         "lines": list(lines),
         "hashes": {line: scenario.hash for line, scenario in lines.items()},
@@ -293,17 +285,36 @@ def main() -> None:
         },
         "measures": {name: asdict(measure) for name, measure in MEASURES.items()},
         "findings": [asdict(one) for one in found],
-        "best": {line: {k: {"best": v["best"], "earned": v["earned"]} for k, v in wrong[line].items()} for line in off},
-        "blind": [asdict(one) for line in off for one in blinds(line, wrong[line])],
+        "best": {
+            line: {k: {"best": v["best"], "earned": v["earned"]} for k, v in wrong[line].items()} for line in wrong
+        },
+        "blind": [asdict(one) for line in wrong for one in blinds(line, wrong[line])],
     }
-    for line in lines:
+
+
+def show(record: Mapping[str, Any]) -> None:
+    """Print the tables and what they say."""
+    found = findings_of(record)
+    for line in record["lines"]:
         for rule in PULL:
             show_table(f"{line}: {NAMES[rule]} against MRP", heads(rule), table_of(found, line, rule))
-    show_table(
-        "A release rate against cards, both off", BLIND_HEADS, blind_table(blinds_of(json.loads(to_json(record))))
-    )
+    show_table("A release rate against cards, both off", BLIND_HEADS, blind_table(blinds_of(record)))
     for sentence in [*summary(found), about_blind(record), record["about"]]:
         wide_console().print(sentence, soft_wrap=True, markup=False, highlight=False)
+
+
+def main() -> None:
+    """Tune, search, measure, print and write."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, help="paired seeds of every measure (2000)")
+    parser.add_argument("--processes", type=int, default=2, help="rules tuned and measured at once")
+    parser.add_argument("--out", type=Path, metavar="DIR", required=True, help="for all results; goes on where it was")
+    parser.add_argument("--quick", action="store_true", help="a minute: checks the script, measures nothing")
+    args = parsed(parser, seeds=(64, 2000))
+    command, args.out = command_line(args.out), args.out.resolve()
+    about = f"{args.seeds:,} paired seeds, {datetime.now(timezone.utc):%Y-%m-%d}, `{command}`; {machine()}."
+    record = json.loads(to_json(record_of(read_suite("push_pull").tasks, args, about)))
+    show(record)
     write(record, args.out)
 
 
