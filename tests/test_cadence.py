@@ -84,6 +84,22 @@ def test_bullwhip_of_the_documented_slots_by_hand(five_slots):
     assert review(ledgers, scenario, 1).whole["bullwhip"][0] == pytest.approx(2.8 / 6.8)
 
 
+def test_python_of_the_guide_runs():
+    text = (ROOT / "docs" / "kpis.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    told = {}
+    exec(compile(code, "kpis.md", "exec"), told)
+    assert told["weeks"].kpis["oee"].shape == (50, 8)
+
+
+def test_finance_of_the_guide_is_a_finance():
+    text = (ROOT / "docs" / "kpis.md").read_text("utf-8")
+    (part,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    given = load_scenario(load_scenario("four_stage").model_dump(exclude_none=True) | yaml.safe_load(part))
+    assert given.finance is not None
+    assert given.finance.capital_cost == 0.1
+
+
 # -- the definitions --
 
 

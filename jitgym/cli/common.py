@@ -100,11 +100,10 @@ def at_least(least: int, name: str, value: int) -> int:
     return value
 
 
-def a_file(out: Path | None) -> Path | None:
-    """Return where a file is to be written, if that can be."""
+def require_place(out: Path | None) -> None:
+    """Refuse to begin what could not be written into a file at its end."""
     if out is not None and (out.is_dir() or not out.resolve().parent.is_dir()):
         raise InputError(f"out must be a file in a folder that is there, got {str(out)!r}")
-    return out
 
 
 def require(package: str, extra: str) -> None:

@@ -19,11 +19,11 @@ from jitgym.cli.common import (
     ScenarioArgument,
     SeedOption,
     ThreadsOption,
-    a_file,
     app,
     at_least,
     progress_board,
     require,
+    require_place,
 )
 from jitgym.cli.compare import load_agent
 from jitgym.compare import FULL, QUICK, Plan, tune_rules
@@ -77,7 +77,7 @@ def scorecard_command(
         quick=quick,
     )
     slots = slots_in_episode(described, period)
-    a_file(out)
+    require_place(out)
     if against is None and REFERENCE in rule_names(described):
         against = REFERENCE
     with progress_board() as report:

@@ -15,12 +15,12 @@ from jitgym.cli.common import (
     ScenarioArgument,
     SeedOption,
     ThreadsOption,
-    a_file,
     app,
     at_least,
     interrupted,
     progress_board,
     require,
+    require_place,
     work_of,
 )
 from jitgym.compare import FULL, QUICK, Plan, families_of, tune_rules
@@ -53,7 +53,7 @@ def tune_command(
         n_threads=at_least(1, "threads", threads),
         quick=quick,
     )
-    a_file(out)
+    require_place(out)
     require("optuna", "tune")
     try:
         with tempfile.TemporaryDirectory() as nowhere, progress_board() as report:
