@@ -73,9 +73,9 @@ MEASURES = {
     "inventory": Measure(
         "inventory", "items, units in process and finished units, mean", "pull", "Hopp & Spearman 2011, ch. 10"
     ),
-    "finished": Measure("of these finished", "finished units in the last store, mean"),
+    "finished": Measure("finished units", "units in the last store, mean"),
     "same_inventory": Measure(
-        f"the same at {LATE:g} % late",
+        f"inventory at {LATE:g} % late",
         f"inventory with the numbers that need least of it for {LATE:g} % late (taking turns between two settings)",
         "pull",
         "Spearman & Zazanis 1992",

@@ -78,7 +78,7 @@ CADENCE: Final = {
     ),
     "downtime_frequency": Kpi("per 1000 slots", "lower", "1000 breakdowns / slots, all machines", "Nakajima 1988"),
     "oee": Kpi("share", "higher", "oee_availability * oee_performance * oee_quality", "Nakajima 1988"),
-    "oee_availability": Kpi("share", "higher", f"operating / loading, {OPERATING} / ({LOADING})", "Nakajima 1988"),
+    "oee_availability": Kpi("share", "higher", f"operating / loading = ({OPERATING}) / ({LOADING})", "Nakajima 1988"),
     "oee_performance": Kpi(
         "share", "higher", "ideal slots * (finished + scrapped + reworked) / operating", "Nakajima 1988"
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -196,6 +196,7 @@ def test_what_is_told():
 def test_what_is_stored_is_of_the_suite_as_it_is():
     assert RECORD["hashes"] == {line: scenario.hash for line, scenario in LINES.items()}
     assert RECORD["seeds"] >= 1000
+    assert RECORD["measures"] == {name: asdict(measure) for name, measure in MEASURES.items()}
     assert {(f["line"], f["pull"], f["measure"]) for f in RECORD["findings"]} == {
         (line, rule, measure) for line in LINES for rule in PULL for measure in MEASURES
     }
