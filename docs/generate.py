@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jitgym.fields import KNOBS, LEDGER, OBSERVATION, STATE
 from jitgym.files import markdown_table
+from jitgym.kpis import CADENCE
 from jitgym.observation import SCALES, axis_label
 from jitgym.publish import counted, page_of
 from jitgym.scorecard import COST_TERMS, KPIS
@@ -154,6 +155,19 @@ def anchors_page() -> str:
     return _with_table("anchors.md", "agents on the anchors", f"\n{results}")
 
 
+def kpis_page() -> str:
+    """Return the page of key figures with their definitions."""
+    rows = ((f"`{name}`", one.unit, one.better or "–", one.formula, one.source) for name, one in CADENCE.items())
+    table = markdown_table(("key figure", "unit", "better", "formula, in fields of the ledger", "source"), rows)
+    return _with_table("kpis.md", "key figures", f"\n{table}\n")
+
+
+def push_pull_page() -> str:
+    """Return the page of push against pull with the tables as its stored results have them."""
+    _, results = _text(RESULTS / "push_pull" / "push_pull.md").split("\n\n", 1)
+    return _with_table("push_pull.md", "comparison", f"\n{results}")
+
+
 def _with_table(name: str, what: str, table: str) -> str:
     """Return a page with what stands between two marks replaced."""
     begin, end = f"<!-- {what}: written by docs/generate.py -->", f"<!-- end of the {what} -->"
@@ -189,6 +203,8 @@ PAGES = {
     "fields.md": fields_page,
     "rules.md": rules_page,
     "anchors.md": anchors_page,
+    "kpis.md": kpis_page,
+    "push_pull.md": push_pull_page,
     "../README.md": readme,
     "../benchmarks/results/contest/standings.md": standings_page,
 }

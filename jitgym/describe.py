@@ -189,6 +189,11 @@ def _money(scenario: Scenario) -> Iterator[str]:
         yield f"differs from line to line: {vary.parameter}{at}, {vary.low:g} to {vary.high:g}"
     prices = {name: value for name, value in scenario.prices.model_dump().items() if value}
     yield f"prices: {', '.join(f'{name} {_price(value)}' for name, value in prices.items()) or 'none'}"
+    for name in ("finance", "calendar"):
+        given = getattr(scenario, name)
+        if given is not None:
+            values = given.model_dump(exclude_defaults=True)
+            yield f"{name}: {', '.join(f'{key} {_price(value)}' for key, value in values.items())}".replace("_", " ")
     yield f"reward: minus the cost of the step / {scenario.reward_scale:g}"
     yield f"rules: {', '.join(rule_names(scenario)) or 'none has its knobs'}"
 

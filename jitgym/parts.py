@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -458,3 +459,49 @@ PRICED_BY: Final = {
     "spoiled": "stages",
 }  # fmt: skip
 """What a list of prices has an entry for."""
+
+
+class Calendar(Part):
+    """How many slots the periods last that a plant is reviewed by."""
+
+    shift: int | None = Field(default=None, ge=1, le=1_000_000)
+    day: int | None = Field(default=None, ge=1, le=1_000_000)
+    week: int | None = Field(default=None, ge=1, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _nested(self) -> Calendar:
+        given = [(name, slots) for name in PERIODS if (slots := getattr(self, name)) is not None]
+        if not given:
+            raise ValueError(f"must give slots for some of {', '.join(PERIODS)}, got none")
+        for (short, slots), (name, more) in pairwise(given):
+            if more % slots:
+                raise ValueError(f"{name} must be whole {short}s of {slots} slots, got {more}")
+        return self
+
+
+PERIODS: Final = tuple(Calendar.model_fields)
+"""Names of the periods that a calendar may give, the shortest first."""
+
+
+class Finance(Part):
+    """What units are worth and when they are paid; a list gives one value for each product, item or stage.
+
+    Values are standard costs: what a unit has cost on its way, whatever it cost this time.
+    """
+
+    price: PriceList
+    """What a customer pays for a unit, by product."""
+    material: PriceList = 0.0
+    """What a unit of an item costs, by item."""
+    added: PriceList = 0.0
+    """What a finished job adds to the value of each of its units, in wages and machine time, by stage."""
+    customers_pay_after: float = Field(default=0.0, ge=0, le=3650)
+    """Days from shipment to payment; a year has 365 of them, and ``slots_per_year`` slots."""
+    suppliers_paid_after: float = Field(default=0.0, ge=0, le=3650)
+    """Days from delivery to payment."""
+    capital_cost: float = Field(default=0.0, ge=0, le=10)
+    """What a year of capital costs, as a share of it."""
+
+
+VALUED_BY: Final = {"price": "products", "material": "items", "added": "stages"}
+"""What a list of values has an entry for."""

@@ -25,12 +25,16 @@ from jitgym.files import find_scenario, nearest, position_in_yaml, read_yaml, sc
 from jitgym.laws import DEMAND_LEVELS, MOST_DEMAND, MOST_LAWS, most_demand
 from jitgym.parts import (
     PRICED_BY,
+    VALUED_BY,
+    Calendar,
     Control,
     Demand,
     DemandLaw,
+    Finance,
     Item,
     Name,
     Part,
+    PriceList,
     Prices,
     Product,
     Stage,
@@ -76,6 +80,10 @@ class Scenario(Part):
     vary: tuple[Vary, ...] = ()
     prices: Prices = Prices()
     reward_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    calendar: Calendar | None = None
+    """Slots of the periods that a plant is reviewed by; absent: periods are told in slots."""
+    finance: Finance | None = None
+    """What units are worth and when they are paid; absent: nothing is said of working capital."""
 
     @field_validator("products", mode="before")
     @classmethod
@@ -116,10 +124,11 @@ class Scenario(Part):
         yield from self._product_faults()
         yield from self._control_faults()
         yield from self._vary_faults()
-        for name, by in PRICED_BY.items():
-            prices, count = getattr(self.prices, name), self.n_products if by == "products" else len(groups[by])
-            if isinstance(prices, tuple) and len(prices) != count:
-                yield f"prices.{name} must be a number or a list of {count}, got {len(prices)} entries"
+        for part, table in (("prices", PRICED_BY), ("finance", VALUED_BY)):
+            for name, by in table.items():
+                values, count = getattr(getattr(self, part), name, 0), self.count_of(by)
+                if isinstance(values, tuple) and len(values) != count:
+                    yield f"{part}.{name} must be a number or a list of {count}, got {len(values)} entries"
 
     def _tree_faults(self) -> Iterator[str]:
         """Yield what is wrong with the way that the stages feed one another."""
@@ -291,6 +300,14 @@ class Scenario(Part):
         if kind in ("hazard", "wear"):
             return failure is not None
         return stage.spoil > 0 if kind == "spoil" else quality is not None
+
+    def count_of(self, group: str) -> int:
+        """Return how many products, stages, items or suppliers there are: what a list of prices has entries for."""
+        return self.n_products if group == "products" else len(getattr(self, group))
+
+    def listed(self, values: PriceList, group: str) -> tuple[float, ...]:
+        """Return a price for each product, stage, item or supplier, also where one is given for all."""
+        return values if isinstance(values, tuple) else (values,) * self.count_of(group)
 
     @property
     def n_products(self) -> int:

@@ -89,17 +89,17 @@ class Scorecard:
         made = total("finished") + total("scrapped")
         return {
             "cost": self.cost(ledger) / slots,
-            "fill_rate": _ratio(total("on_time"), total("demand")),
-            "inventory_turns": _ratio(throughput * self._slots_per_year, stock),
+            "fill_rate": ratio_of(total("on_time"), total("demand")),
+            "inventory_turns": ratio_of(throughput * self._slots_per_year, stock),
             "wip": in_line - finished,
             "finished_goods": finished,
             "backlog": total("backlog_slots") / slots,
-            "supplier_on_time": _ratio(total("delivered_on_time"), total("promised")),
+            "supplier_on_time": ratio_of(total("delivered_on_time"), total("promised")),
             "downtime_frequency": 1000 * total("breakdowns") / slots,
             "availability": 1 - off,
-            "first_pass_yield": _ratio(made - total("scrapped") - total("reworked") - total("returned"), made),
-            "cycle_time": _ratio(in_line, throughput),
-            "takt": _ratio(slots, total("demand")),
+            "first_pass_yield": ratio_of(made - total("scrapped") - total("reworked") - total("returned"), made),
+            "cycle_time": ratio_of(in_line, throughput),
+            "takt": ratio_of(slots, total("demand")),
         }
 
 
@@ -120,7 +120,7 @@ def _price_list(scenario: Scenario) -> dict[str, list[Entry]]:
     n_products = scenario.n_products
     at_stages = [(i, i * n_products + p) for i in range(len(scenario.stages)) for p in range(n_products)]
     before, last = at_stages[:-n_products], at_stages[-n_products:]
-    price = {name: _list_of(scenario, name) for name in PRICED_BY}
+    price = {name: scenario.listed(getattr(scenario.prices, name), by) for name, by in PRICED_BY.items()}
 
     def at(field: str, name: str, places: list[tuple[int, int]] | None = None, sign: int = 1) -> list[Entry]:
         """Price a field by the first of every two numbers, at the place that is the second."""
@@ -148,20 +148,12 @@ def _price_list(scenario: Scenario) -> dict[str, list[Entry]]:
     }
 
 
-def _list_of(scenario: Scenario, name: str) -> tuple[float, ...]:
-    """Return a price for each place, also where one is given for all."""
-    given = getattr(scenario.prices, name)
-    by = PRICED_BY[name]
-    count = scenario.n_products if by == "products" else len(getattr(scenario, by))
-    return given if isinstance(given, tuple) else (given,) * count
-
-
 def _priced(entries: list[Entry]) -> list[Entry]:
     """Return the entries that cost anything."""
     return [entry for entry in entries if entry[2]]
 
 
-def _ratio(above: npt.NDArray[np.float64 | np.int64], below: npt.NDArray[np.float64 | np.int64]) -> Floats:
+def ratio_of(above: npt.NDArray[np.float64 | np.int64], below: npt.NDArray[np.float64 | np.int64]) -> Floats:
     """Divide, with NaN where the divisor is zero."""
     ratio: Floats = np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below != 0)
     return ratio

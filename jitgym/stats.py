@@ -6,6 +6,7 @@ standard deviation s.
 
 ==================  ===================================================================================
 ``interval``        Student's t: d +- t(1 - alpha/2, n-1) s / sqrt(n).
+``ratio``           Ratio of paired means, by the ratio estimator (Cochran 1977).
 ``bca``             Bias-corrected and accelerated bootstrap (Efron 1987), made as wide as Student's t for
                     normal differences (Hesterberg 2015 on why a bootstrap of few values is too narrow).
 ``paired_p_value``  Sign flips (Fisher 1935, section 21) for few seeds, Student's t for many.
@@ -15,6 +16,7 @@ standard deviation s.
 ==================  ===================================================================================
 
 Sources:
+    Cochran (1977), Sampling techniques, 3rd ed., Wiley.
     Efron (1987), Better bootstrap confidence intervals, JASA 82(397), 171-185.
     Fisher (1935), The design of experiments, Oliver & Boyd.
     Hesterberg (2015), What teachers should know about the bootstrap, The American Statistician 69(4), 371-386.
@@ -77,6 +79,28 @@ def interval(values: Floats) -> Interval:
     mean, error = float(np.mean(values)), float(stats.sem(values))
     reach = float(stats.t.ppf(0.975, len(values) - 1)) * error
     return Interval(mean, error, mean - reach, mean + reach)
+
+
+def ratio(values: Floats, reference: Floats) -> Interval:
+    """Return the ratio of two means, of pairs that met the same luck, with its 95 % interval.
+
+    r = mean x / mean y, with the standard error of the mean of x - r y, over mean y: the ratio estimator of Cochran
+    (1977), Sampling techniques, ch. 6. Meant for many pairs, and a reference whose mean is clear of zero.
+
+    Args:
+        values: x, ``(n,)``; pairs without a finite number on both sides are left out.
+        reference: y, ``(n,)``.
+
+    Returns:
+        NaN throughout for fewer than two pairs, or a reference with mean zero.
+    """
+    both = np.isfinite(values) & np.isfinite(reference)
+    x, y = values[both], reference[both]
+    if len(x) < 2 or y.mean() == 0:
+        return Interval(np.nan, np.nan, np.nan, np.nan)
+    found = float(x.mean() / y.mean())
+    around = interval((x - found * y) / y.mean())  # its mean is zero
+    return Interval(found, around.error, found + around.low, found + around.high)
 
 
 def bca(differences: npt.ArrayLike, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0) -> Interval:

@@ -125,7 +125,7 @@ def test_a_suite_that_is_none(suite, old, new, message):
 
 
 def test_an_unknown_suite():
-    with pytest.raises(InputError, match=r"suite must be of contest, or a YAML file, got 'contset'"):
+    with pytest.raises(InputError, match=r"suite must be of contest, push_pull, or a YAML file, got 'contset'"):
         read_suite("contset")
 
 

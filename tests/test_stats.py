@@ -10,7 +10,7 @@ from scipy import stats
 
 from jitgym.aggregate import iqm, performance_profile, probability_of_improvement, stratified_bootstrap
 from jitgym.errors import InputError
-from jitgym.stats import bca, holm, interval, mser5, paired_p_value
+from jitgym.stats import bca, holm, interval, mser5, paired_p_value, ratio
 
 DARWIN = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
 """Cross- less self-fertilised plants of 15 pairs, eighths of an inch, as in Fisher, The design of experiments."""
@@ -27,6 +27,34 @@ def mean_score(scores):
 
 def covers(found, true):
     return found.low <= true <= found.high
+
+
+# ---- ratios of paired means ----
+
+
+def test_a_ratio_of_means_by_hand():
+    x, y = np.array([3.0, 5.0, 10.0]), np.array([2.0, 2.0, 5.0])
+    found = ratio(x, y)
+    assert found.mean == pytest.approx(18 / 9)
+    error = np.std([3 - 4, 5 - 4, 10 - 10], ddof=1) / 3**0.5 / 3  # of x - 2 y, over the mean of y
+    assert found.error == pytest.approx(error)
+    assert (found.low, found.high) == pytest.approx(
+        (2 - stats.t.ppf(0.975, 2) * error, 2 + stats.t.ppf(0.975, 2) * error)
+    )
+
+
+def test_a_ratio_covers_the_ratio_of_the_means():
+    rng = np.random.default_rng(4)
+    luck, own = rng.exponential(size=(2, 2000, 200))
+    found = [ratio(3 * shared + more, 1 + shared + 0.2 * more) for shared, more in zip(luck, own, strict=True)]
+    assert within(np.mean([covers(one, 4 / 2.2) for one in found]), 0.95, 2000)
+
+
+def test_a_ratio_without_pairs_or_reference_is_nan():
+    nan = float("nan")
+    for x, y in (([1.0, nan], [1.0, 2.0]), ([1.0, 2.0], [0.0, 0.0]), ([1.0, 2.0], [1.0, -1.0]), ([nan] * 3, [1.0] * 3)):
+        assert np.isnan([ratio(np.array(x), np.array(y)).mean, ratio(np.array(x), np.array(y)).high]).all()
+    assert ratio(np.array([2.0, 4.0, nan]), np.array([1.0, 2.0, 9.0])).mean == 2
 
 
 # ---- intervals of paired differences ----

@@ -100,6 +100,12 @@ def at_least(least: int, name: str, value: int) -> int:
     return value
 
 
+def require_place(out: Path | None) -> None:
+    """Refuse to begin what could not be written into a file at its end."""
+    if out is not None and (out.is_dir() or not out.resolve().parent.is_dir()):
+        raise InputError(f"out must be a file in a folder that is there, got {str(out)!r}")
+
+
 def require(package: str, extra: str) -> None:
     """Refuse to begin what would end for want of an optional package."""
     if importlib.util.find_spec(package) is None:

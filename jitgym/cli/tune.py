@@ -20,10 +20,10 @@ from jitgym.cli.common import (
     interrupted,
     progress_board,
     require,
+    require_place,
     work_of,
 )
 from jitgym.compare import FULL, QUICK, Plan, families_of, tune_rules
-from jitgym.errors import InputError
 from jitgym.files import to_json, write_text
 from jitgym.jobs import Store
 from jitgym.report import tuning_report
@@ -53,8 +53,7 @@ def tune_command(
         n_threads=at_least(1, "threads", threads),
         quick=quick,
     )
-    if out is not None and (out.is_dir() or not out.resolve().parent.is_dir()):
-        raise InputError(f"out must be a file in a folder that is there, got {str(out)!r}")
+    require_place(out)
     require("optuna", "tune")
     try:
         with tempfile.TemporaryDirectory() as nowhere, progress_board() as report:
