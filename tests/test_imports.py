@@ -41,7 +41,7 @@ ROOMS = [
         "supply",
         "upkeep",
     },
-    {"env", "vector_env", "rules", "evaluate", "trials", "search", "tune", "rollout"},
+    {"env", "vector_env", "multi_objective", "rules", "evaluate", "trials", "search", "tune", "rollout"},
     {"jobs", "shifts", "regret"},
     {"tuning"},
     {"compare", "sample", "anchors"},
