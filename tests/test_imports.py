@@ -42,7 +42,7 @@ ROOMS = [
         "upkeep",
     },
     {"env", "vector_env", "rules", "evaluate", "trials", "search", "tune", "rollout"},
-    {"parallel", "multi_objective", "dataset"},
+    {"parallel", "multi_objective"},
     {"jobs", "shifts", "regret"},
     {"tuning"},
     {"compare", "sample", "anchors"},
@@ -50,7 +50,7 @@ ROOMS = [
     {"contest"},
     {"standings"},
     {"render", "plots", "report", "describe", "results", "web", "benchmark"},
-    {"publish"},
+    {"publish", "dataset"},
     {"cli"},
     {"agents"},
 ]
