@@ -185,7 +185,7 @@ def test_the_command_records_a_rule(short: Path) -> None:
 def test_the_command_takes_tuned_numbers(tmp_path: Path, barely: None) -> None:
     pytest.importorskip("optuna")
     short = tmp_path / "short.yaml"
-    short.write_text(load_scenario({**load_scenario("contest_line").model_dump(), "horizon": 20}).to_yaml(), "utf-8")
+    short.write_text(load_scenario({**load_scenario("bearing_line").model_dump(), "horizon": 20}).to_yaml(), "utf-8")
     run("tune", short, "--rule", "extended+age", "--quick", "--out", tmp_path / "tuned.json")
     found = json.loads((tmp_path / "tuned.json").read_text("utf-8"))["rules"]["extended+age"]["numbers"]
     options = ("--rule", "extended+age", "--tuned", tmp_path / "tuned.json", "--no-infos", "--episodes", 1)
@@ -198,13 +198,13 @@ def test_the_command_takes_tuned_numbers(tmp_path: Path, barely: None) -> None:
     assert (dataset[0].actions[0] == wanted).all()
     wrong = ("--rule", "kanban", "--tuned", tmp_path / "tuned.json", "--dataset", "b-v0")
     assert "must hold the rule 'kanban', got extended+age" in run("record", short, *wrong, code=2).stderr
-    assert "must be of scenario 'bearing_line'" in run("record", "bearing_line", *wrong, code=2).stderr
+    assert "must be of scenario 'four_stage'" in run("record", "four_stage", *wrong, code=2).stderr
     wrong = ("--rule", "kanban", "--tuned", short, "--dataset", "b-v0")
     assert "tuned must be a file that jitgym tune --out wrote" in run("record", short, *wrong, code=2).stderr
 
 
 def test_a_tuned_number_may_be_never(tmp_path: Path) -> None:
-    family = rule_family(load_scenario("contest_line"), "kanban+age")
+    family = rule_family(load_scenario("bearing_line"), "kanban+age")
     values = [number.low if number.never is None else number.never for number in family.numbers]
     numbers = spelled(family, values)
     assert "never" in numbers.values()
