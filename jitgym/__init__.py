@@ -22,3 +22,10 @@ register(
     entry_point="jitgym.env:PullLineEnv",
     vector_entry_point="jitgym.vector_env:PullLineVectorEnv",
 )
+
+register(
+    id="jitgym/PullLineMO-v0",
+    entry_point="jitgym.multi_objective:PullLineMOEnv",
+    vector_entry_point="jitgym.multi_objective:PullLineMOVectorEnv",
+    disable_env_checker=True,  # it requires a reward that is one number
+)

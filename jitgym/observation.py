@@ -36,13 +36,15 @@ _HIGHEST = 2.0**31
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of the observation vector."""
+    """One entry of the observation vector; ``place`` is where it is seen among the places of its axis."""
 
     name: str
     meaning: str
     row: int
     scale: float
     equals: int
+    axis: Axis
+    place: int
 
 
 class Observer:
@@ -123,7 +125,8 @@ def _entries(simulator: Simulator) -> list[Entry]:
             name = tables.state.names[row].replace(sight.field, sight.name, 1)
             if sight.equals == "product":
                 name = f"{name[:-1]},{simulator.scenario.product_names[equals]}]"
-            entries.append(Entry(name, sight.meaning, row, _scale(simulator, sight, place), equals))
+            scale = _scale(simulator, sight, place)
+            entries.append(Entry(name, sight.meaning, row, scale, equals, sight.axis, place))
     return entries
 
 

@@ -48,17 +48,20 @@ class Scorecard:
 
     Args:
         scenario: its prices, ``slots_per_year`` and structure.
+
+    Attributes:
+        priced: what each cost term is made of: ledger fields, places in them, and the price of one.
     """
 
     def __init__(self, scenario: Scenario) -> None:
         self._slots_per_year = scenario.slots_per_year
         self._n_products = scenario.n_products
-        self._priced = {term: tuple(_priced(entries)) for term, entries in _price_list(scenario).items()}
+        self.priced = {term: tuple(_priced(entries)) for term, entries in _price_list(scenario).items()}
 
     def cost_terms(self, ledger: Ledger) -> dict[str, Floats]:
         """Return the cost of each line by term, each ``(n_lines,)``, in money."""
         terms = {}
-        for term, entries in self._priced.items():
+        for term, entries in self.priced.items():
             total = np.zeros(len(ledger))
             for field, place, price in entries:
                 if field in ledger.layout:  # else it is zero
@@ -109,6 +112,25 @@ def add_terms(terms: dict[str, Floats]) -> Floats:
     for term in terms.values():
         total += term
     return total
+
+
+def parts_of(total: Floats, parts: Floats) -> Floats:
+    """Return parts rounded to the last place of their total, so that they add up to it exactly, in whatever order.
+
+    What rounding leaves over goes to the largest part. Parts of different signs, which cancel, may miss the total by a
+    rounding.
+
+    Args:
+        total: ``(n_lines,)``.
+        parts: ``(n_lines, n_parts)``, which add up to the total but for rounding.
+    """
+    grid = np.spacing(np.maximum(np.abs(total), np.abs(parts).sum(axis=-1)))[..., None]
+    rounded: Floats = np.rint(parts / grid) * grid
+    largest = np.abs(parts).argmax(axis=-1)[..., None]
+    np.put_along_axis(rounded, largest, 0.0, axis=-1)
+    np.put_along_axis(rounded, largest, total[..., None] - rounded.sum(axis=-1, keepdims=True), axis=-1)
+    rounded += 0.0  # no minus zeros
+    return rounded
 
 
 Entry = tuple[str, int, float]

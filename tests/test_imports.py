@@ -43,6 +43,7 @@ ROOMS = [
         "upkeep",
     },
     {"env", "vector_env", "rules", "evaluate", "trials", "search", "tune", "rollout", "cadence"},
+    {"parallel", "multi_objective"},
     {"jobs", "shifts", "regret"},
     {"tuning"},
     {"compare", "play", "sample", "anchors"},
@@ -52,7 +53,7 @@ ROOMS = [
     {"plots", "report", "describe", "results", "cadence_report", "benchmark"},
     {"web"},
     {"notebook"},
-    {"publish"},
+    {"publish", "dataset"},
     {"cli"},
     {"agents"},
 ]
@@ -62,14 +63,13 @@ LATE = {("cli", "agents")}
 PUBLIC = {"errors", "fields", "ledger", "scenario", "simulator"}
 HEAVY = {"torch", "stable_baselines3", "matplotlib", "simpy", "pandas", "tensorboard", "statsmodels", "surpyval"}
 HEAVY |= {"sb3_contrib", "safetensors", "optuna", "PIL", "moviepy", "anywidget"}
+HEAVY |= {"minari", "h5py", "pettingzoo", "mo_gymnasium"}
 # an extra and the only modules that may import it at all
-HOMES = {
-    "torch": {"agents"},
-    "stable_baselines3": {"agents"},
-    "matplotlib": {"plots"},
-    "optuna": {"search"},
-    "PIL": {"render"},
-}
+HOMES = {"torch": {"agents"}, "stable_baselines3": {"agents"}, "matplotlib": {"plots"}, "optuna": {"search"}}
+HOMES |= {"PIL": {"render", "dataset"}, "anywidget": {"notebook"}, "minari": {"dataset"}, "pettingzoo": {"parallel"}}
+HOMES |= {"mo_gymnasium": set()}
+# a module that is nothing but the class of an extra's interface, which no other module may import
+ADAPTORS = {"parallel": "pettingzoo"}
 
 
 @dataclass(frozen=True)
@@ -216,8 +216,12 @@ def test_heavy_packages_are_imported_late_or_in_agents():
     for found in IMPORTS:
         package = found.module.split(".")[0]
         if package in HEAVY and found.by != "agents":
-            assert found.late, f"{found.where}: {package} at module level"
+            assert found.late or ADAPTORS.get(found.by) == package, f"{found.where}: {package} at module level"
             assert found.by in HOMES.get(package, {found.by}), f"{found.where}: {package} in {found.by}"
+
+
+def test_adaptors_are_for_users_only():
+    assert [found.where for found in OURS if found.target in ADAPTORS] == []
 
 
 def test_agents_are_imported_late():
