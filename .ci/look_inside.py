@@ -30,7 +30,7 @@ def check_wheel(wheel: str) -> list[str]:
     wanted = {"jitgym/py.typed"}
     wanted |= {path for path in in_repository("jitgym", ".py", ".pyi") if not path.startswith("jitgym/agents/")}
     wanted |= {f"jitgym/{path}" for path in in_repository("agents", ".py")}
-    wanted |= {f"jitgym/{path}" for path in in_repository("configs", ".yaml", ".csv")}
+    wanted |= {f"jitgym/{path}" for path in in_repository("configs", ".yaml", ".csv", ".json")}
     return complaints + [f"missing: {path}" for path in sorted(wanted - set(names))]
 
 
@@ -42,7 +42,7 @@ def check_sdist(sdist: str) -> list[str]:
     complaints += [f"built file: {name}" for name in names if name.endswith((".c", ".pyc", *BINARIES))]
     wanted = {"pyproject.toml", "setup.py", "README.md", "LICENSE", "constraints.txt"}
     wanted |= in_repository("jitgym/_core", ".pyx", ".pxd", ".pyi")
-    wanted |= in_repository("agents", ".py") | in_repository("configs", ".yaml", ".csv")
+    wanted |= in_repository("agents", ".py") | in_repository("configs", ".yaml", ".csv", ".json")
     return complaints + [f"missing: {path}" for path in sorted(wanted - names)]
 
 

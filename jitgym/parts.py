@@ -32,7 +32,7 @@ Names = Annotated[
 class Part(BaseModel):
     """A part of a description: frozen, and an unknown key is an error that names the nearest known one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -68,8 +68,11 @@ class Duration(Part):
     """
 
     slots: int = Field(ge=1, le=1_000_000)
+    """Its fixed part."""
     finish: Probability = 1.0
+    """Probability of ending in a slot, once the fixed part is over."""
     table: tuple[Probability, ...] | None = Field(default=None, max_length=MAX_TABLE)
+    """Probabilities of 1, 2, ... slots, in place of the two."""
 
     @model_validator(mode="before")
     @classmethod
@@ -107,7 +110,9 @@ class Weibull(Part):
     """Discrete Weibull law: survival of k slots is exp(-(k / scale) ** shape)."""
 
     scale: float = Field(gt=0, le=1_000_000)
+    """Its scale, in exposed slots (or wear levels)."""
     shape: float = Field(gt=0, le=100)
+    """Its shape: 1 no wear, above 1 wear, below 1 infant mortality."""
     levels: int | None = Field(default=None, ge=1, le=MAX_TABLE)
     """Wear levels of the table; absent: until survival is below 2**-31, at most 4096."""
 
@@ -116,8 +121,11 @@ class HazardLaw(Part):
     """Probability of breaking down in an exposed slot, by wear level; one of three forms."""
 
     geometric: Probability | None = None
+    """The same probability in every exposed slot."""
     weibull: Weibull | None = None
+    """A life that wears out."""
     table: tuple[Probability, ...] | None = Field(default=None, min_length=1, max_length=MAX_TABLE)
+    """Probabilities by wear level, the last for all beyond."""
 
     @model_validator(mode="after")
     def _one_form(self) -> HazardLaw:
@@ -129,23 +137,31 @@ class Failure(Part):
     """How a machine wears and breaks down, and what a repair does."""
 
     law: HazardLaw
+    """When it breaks down."""
     wear: Probability = 1.0
+    """Probability to wear by one level in an exposed slot."""
     exposure: Literal["operation", "time"] = "operation"
+    """Whether it wears and breaks down by its work or also when it idles."""
     repair: Duration
+    """How long a repair takes."""
     repair_keep: int = Field(default=0, ge=0, le=256)
+    """Share of the wear that a repair leaves, in 1/256: 0 as good as new, 256 minimal repair."""
 
 
 class Maintenance(Part):
     """Planned maintenance: how long it takes and which share of the wear it keeps, in 1/256."""
 
     duration: Duration
+    """How long it takes."""
     pm_keep: int = Field(default=0, ge=0, le=256)
+    """Share of the wear that it leaves, in 1/256: 0 as good as new."""
 
 
 class Noise(Part):
     """A wear reading with a rounded normal error."""
 
     noise: float = Field(gt=0, le=100)
+    """Standard deviation of the error, in wear levels."""
 
 
 class Quality(Part):
@@ -154,9 +170,13 @@ class Quality(Part):
     defect: Probability | tuple[Probability, ...] = Field(default=0.0)
     """Of a finished job; a list gives one for each wear level, the last for all beyond."""
     shift: Probability = 0.0
+    """Probability of going out of control in an exposed slot."""
     defect_shifted: Probability = 1.0
+    """Probability of a defective job while out of control."""
     detect: Probability = 0.0
+    """Probability that self-inspection finds the defects of a job."""
     rework: bool = False
+    """Whether a job with defects is begun anew; else its defective units are scrapped."""
     jidoka: Duration | None = None
     """How long the machine stops at a defect that it finds; absent: it does not stop."""
 
@@ -172,18 +192,31 @@ class Stage(Part):
     """A queue, one machine, and the output store behind it; ``feeds`` a later stage (absent: the next)."""
 
     name: Name
+    """What it is called."""
     feeds: str | None = None
+    """The later stage that uses what it makes, or `customer` for the last; absent: the next."""
     process: Duration = Duration(slots=1)
+    """How long a job takes."""
     setup: Duration | None = None
+    """How long a change of product takes; absent: no time."""
     dispatch: Literal["exhaustive", "longest"] = "exhaustive"
+    """Which product is next: the present one while it has a queue, or that with the longest queue."""
     batch: Annotated[int, Field(ge=1, le=1_000_000)] | Literal["unlimited"] = 1
+    """Most units of a job."""
     room: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Most units finished here and not yet finished by the next machine; absent: no limit."""
     initial: Units = 0
+    """Units of each product in its store at the start."""
     spoil: Probability = 0.0
+    """Probability of a unit in its store to spoil in a slot."""
     quality: Quality | None = None
+    """How it makes and finds defects; absent: it makes none."""
     failure: Failure | None = None
+    """How it breaks down; absent: never."""
     maintenance: Maintenance | None = None
+    """Planned maintenance; absent: none is possible."""
     monitoring: Literal["exact", "none"] | Noise = "exact"
+    """What is read of its wear: all of it, with an error, or its age alone."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Stage:
@@ -198,8 +231,11 @@ class Item(Part):
     """A purchased part, kept at the stage that uses one for every unit released."""
 
     name: Name
+    """What it is called."""
     stage: str
+    """The stage that uses it, one for every unit released."""
     initial: Units = 0
+    """Units in stock at the start."""
     products: Names | None = None
     """Products that need it; absent: all."""
 
@@ -208,7 +244,9 @@ class Outage(Part):
     """A spell without deliveries: it begins with probability ``fail`` a slot and ends with ``recover``."""
 
     fail: Probability
+    """Probability of beginning in a slot."""
     recover: Probability
+    """Probability of ending in a slot."""
 
     @field_validator("recover")
     @classmethod
@@ -222,16 +260,27 @@ class Supplier(Part):
     """Delivers one item, ``lead_time`` slots after the order, or late."""
 
     name: Name
+    """What it is called."""
     item: str
+    """What it delivers."""
     lead_time: int = Field(ge=0, le=1000)
+    """Slots from the order to the promised delivery."""
     on_time: Probability = 1.0
+    """Probability that what is promised for a slot comes, with nothing overdue."""
     catch_up: Probability = 1.0
+    """Probability that all that is due comes in a slot, with something overdue."""
     outage: Outage | None = None
+    """Spells without any delivery; absent: none."""
     review: int = Field(default=1, ge=1, le=100_000)
+    """It takes orders every so many slots."""
     multiple: int = Field(default=1, ge=1, le=1_000_000)
+    """Orders are rounded up to whole multiples of this."""
     capacity: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Most units of an order; absent: no limit."""
     defective: Probability = 0.0
+    """Probability of a unit to be defective."""
     inspect: Probability = 0.0
+    """Probability that inspection on arrival finds a defective unit."""
 
     @model_validator(mode="after")
     def _whole_multiples(self) -> Supplier:
@@ -244,18 +293,26 @@ class NegativeBinomial(Part):
     """Counts with variance mean + mean ** 2 / dispersion."""
 
     mean: float = Field(gt=0, le=1000)
+    """Mean units a slot."""
     dispersion: float = Field(gt=0, le=1_000_000)
+    """The smaller, the more it varies: the variance is mean + mean ** 2 / dispersion."""
 
 
 class DemandLaw(Part):
     """Units ordered in a slot; one of six forms."""
 
     bernoulli: Probability | None = None
+    """Probability of one unit in a slot."""
     poisson: float | None = Field(default=None, gt=0, le=1000)
+    """Mean units a slot."""
     negative_binomial: NegativeBinomial | None = None
+    """Counts that vary more than Poisson's."""
     table: tuple[Probability, ...] | None = Field(default=None, max_length=MAX_TABLE)
+    """Probabilities of 0, 1, 2, ... units."""
     trace: tuple[Annotated[int, Field(ge=0, le=10_000)], ...] | None = None
+    """Units of each slot, or a CSV file beside the scenario with one number a line; begun anew at its end."""
     saturated: Literal[True] | None = None
+    """Customers take whatever there is."""
 
     @model_validator(mode="before")
     @classmethod
@@ -296,6 +353,7 @@ class Limit(Part):
     """Shortage is backlogged up to a limit and lost beyond it."""
 
     limit: int = Field(ge=0, le=1_000_000)
+    """Most units on backlog; what is ordered beyond is lost."""
 
 
 Rate = Annotated[float, Field(ge=0, le=1000)]
@@ -338,11 +396,15 @@ class Demand(Part):
     """What customers order and what becomes of a shortage; a product may have a law, notice and rates of its own."""
 
     law: DemandLaw | None = None
+    """Units ordered in a slot; a product may have a law of its own."""
     shortage: Literal["backlog", "lost"] | Limit = "backlog"
+    """What becomes of an order that stock does not cover: backlog, lost, or a limit on the backlog."""
     notice: int = Field(default=0, ge=0, le=1000)
     """Slots from the order until it is due."""
     regimes: Regimes | None = None
+    """Spells of high and low demand."""
     season: Season | None = None
+    """A calendar of demand that repeats."""
     phase: Annotated[int, Field(ge=0, le=1_000_000)] | Literal["random"] = 0
     """Where the calendar or the trace stands at the start."""
 
@@ -351,10 +413,15 @@ class Product(Part):
     """One of several products: what it has of its own in place of what the line's parts say."""
 
     name: Name
+    """What it is called."""
     law: DemandLaw | None = None
+    """Its demand; absent: the line's law."""
     notice: int | None = Field(default=None, ge=0, le=1000)
+    """Slots from its orders until they are due; absent: as in demand."""
     regimes: tuple[Rate, ...] | None = None
+    """What each regime multiplies its demand by; absent: as in demand."""
     season: tuple[Rate, ...] | None = None
+    """What each part of the season multiplies its demand by; absent: as in demand."""
     process: Mapping[str, Duration] = Field(default_factory=dict)
     """Duration of its jobs, by stage."""
     initial: Mapping[str, Units] = Field(default_factory=dict)
@@ -365,13 +432,21 @@ class Control(Part):
     """A knob that the agent holds, at some or all of its places, with its range."""
 
     knob: Literal["kanban", "loop", "basestock", "release", "lot", "pm_level", "target", "echelon", "order", "expedite"]
+    """Its kind."""
     at: Names | None = None
+    """Stages or suppliers where it acts; absent: all that can have it."""
     product: Names | None = None
+    """Products that it is for; absent: each has its own."""
     end: str | None = None
+    """Last stage of a loop; absent: the last of the line."""
     low: int = Field(default=0, ge=-100_000, le=1_000_000)
+    """Its least value."""
     high: int = Field(ge=-100_000, le=1_000_000)
+    """Its highest value; of pm_level, this means never."""
     default: int | Literal["off"]
+    """Its value unless it is set; `off`: no limit."""
     off: bool = False
+    """Whether the limit can be switched off."""
 
     @model_validator(mode="after")
     def _range(self) -> Control:
@@ -405,10 +480,15 @@ class Vary(Part):
         "pm_finish", "stop_slots", "stop_finish", "hazard", "wear", "shift", "defect", "detect", "spoil",
         "on_time", "catch_up", "fail", "recover", "defective", "inspect", "demand",
     ]  # fmt: skip
+    """Which."""
     at: Names | None = None
+    """Stages or suppliers; absent: all that have it."""
     product: Names | None = None
+    """Products; absent: all."""
     low: float = Field(ge=0, le=1_000_000)
+    """Its least value: a probability, whole slots, or times the scenario's value."""
     high: float = Field(ge=0, le=1_000_000)
+    """Its highest value, likewise."""
 
     @model_validator(mode="after")
     def _range(self) -> Vary:
@@ -435,21 +515,37 @@ class Prices(Part):
     """Money for the ledger's counts; a list gives one price for each stage, product, item or supplier."""
 
     wip: PriceList = 0.0
+    """Of a unit in a queue, a machine, or a store before the last, for a slot; by stage."""
     finished_goods: PriceList = 0.0
+    """Of a unit in the last store, for a slot; by product."""
     items: PriceList = 0.0
+    """Of a unit in stock, for a slot; by item."""
     backlog: PriceList = 0.0
+    """Of an order that waits, for a slot; by product."""
     lost: PriceList = 0.0
+    """Of an order turned away; by product."""
     order: PriceList = 0.0
+    """Of an order placed; by supplier."""
     unit: PriceList = 0.0
+    """Of a unit ordered and not rejected; by supplier."""
     expedite: PriceList = 0.0
+    """Of a unit fetched at a premium; by supplier."""
     repair: PriceList = 0.0
+    """Of a breakdown; by stage."""
     pm: PriceList = 0.0
+    """Of a planned maintenance; by stage."""
     setup: PriceList = 0.0
+    """Of a change of product; by stage."""
     scrap: PriceList = 0.0
+    """Of a unit scrapped; by stage."""
     rework: PriceList = 0.0
+    """Of a unit in a job begun anew; by stage."""
     stop: PriceList = 0.0
+    """Of a stop because of a defect; by stage."""
     returned: PriceList = 0.0
+    """Of a defective unit that a customer sends back; by product."""
     spoiled: PriceList = 0.0
+    """Of a unit that spoils; by stage."""
 
 
 PRICED_BY: Final = {
@@ -465,8 +561,11 @@ class Calendar(Part):
     """How many slots the periods last that a plant is reviewed by."""
 
     shift: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Slots of a shift."""
     day: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Slots of a day."""
     week: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Slots of a week."""
 
     @model_validator(mode="after")
     def _nested(self) -> Calendar:

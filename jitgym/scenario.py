@@ -64,22 +64,35 @@ class Scenario(Part):
     """
 
     name: Name
+    """What the line is called."""
     description: str = ""
+    """The line in a sentence."""
     slots_per_step: int = Field(default=8, ge=1, le=10_000)
+    """Slots of a step, which one decision covers."""
     horizon: int = Field(default=250, ge=1, le=10_000_000)
+    """Steps of an episode."""
     slots_per_year: int = Field(default=2000, ge=1)
+    """Slots of a year, for what is told a year."""
     products: tuple[Product, ...] = Field(default=(), max_length=MAX_PRODUCTS)
     """Absent: the line makes one product, which needs no name."""
     stages: tuple[Stage, ...] = Field(min_length=1, max_length=MAX_PLACES)
+    """Machines with their queues and stores, upstream to downstream."""
     technicians: int | None = Field(default=None, ge=1, le=1000)
     """Who repair and maintain the machines; absent: always enough."""
     items: tuple[Item, ...] = Field(default=(), max_length=MAX_PLACES)
+    """Purchased parts."""
     suppliers: tuple[Supplier, ...] = Field(default=(), max_length=MAX_PLACES)
+    """Who deliver the items."""
     demand: Demand
+    """What customers order."""
     control: tuple[Control, ...] = Field(min_length=1)
+    """The knobs that rules and agents hold."""
     vary: tuple[Vary, ...] = ()
+    """Parameters that differ from line to line of a batch."""
     prices: Prices = Prices()
+    """Money for what is counted."""
     reward_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """What the cost of a step is divided by to be a reward."""
     calendar: Calendar | None = None
     """Slots of the periods that a plant is reviewed by; absent: periods are told in slots."""
     finance: Finance | None = None

@@ -22,7 +22,7 @@ ROOMS = [
     {"parts"},
     {"laws"},
     {"scenario"},
-    {"knobs"},
+    {"knobs", "schema"},
     {"tables"},
     {"oracle", "_core"},
     {"simulator"},

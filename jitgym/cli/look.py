@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,9 @@ from rich.console import Console
 from jitgym.benchmark import BUDGET, QUICK_BUDGET, BenchmarkPlan, benchmark_report, run_benchmark
 from jitgym.cli.common import ScenarioArgument, app, at_least, progress_board
 from jitgym.describe import scenario_report, scenarios_report
+from jitgym.files import to_json, write_text
 from jitgym.scenario import load_scenario
+from jitgym.schema import scenario_schema
 
 
 @app.command()
@@ -23,6 +26,21 @@ def scenarios() -> None:
 def show(scenario: ScenarioArgument) -> None:
     """Show a line: its stages, suppliers, prices, knobs, and what an agent observes."""
     Console(markup=False, highlight=False).print(scenario_report(load_scenario(scenario)))
+
+
+@app.command()
+def schema(
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it to a file, for an editor.")] = None,
+) -> None:
+    """Print the JSON Schema of scenario files, with which editors complete, explain and check them.
+
+    A line [bold]# yaml-language-server: $schema=scenario.schema.json[/] in a scenario tells editors where it is.
+    """
+    text = to_json(scenario_schema()) + "\n"
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        write_text(out, text)
 
 
 @app.command()
