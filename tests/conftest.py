@@ -8,10 +8,12 @@ seven times as many.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from browser import chromium
 from hypothesis import HealthCheck, settings
 
 from jitgym.scenario import load_scenario
@@ -87,3 +89,18 @@ def barely(monkeypatch):
     for command in ("compare", "suite", "tune"):
         monkeypatch.setattr(f"jitgym.cli.{command}.QUICK", budget)
     monkeypatch.setattr("jitgym.plots.DPI", 30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Return a running browser, one for all tests of a file."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def browser_page(browser) -> Iterator[Any]:
+    """Return an empty page of 1280 x 720, as playwright has them; ``browser.watch(page)`` notes what it does."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    yield context.new_page()
+    context.close()
