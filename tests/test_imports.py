@@ -48,8 +48,9 @@ ROOMS = [
     {"suite"},
     {"contest"},
     {"standings"},
-    {"render", "plots", "report", "describe", "results", "web", "benchmark"},
+    {"render", "plots", "report", "describe", "results", "web", "benchmark", "palette"},
     {"publish"},
+    {"pages"},
     {"cli"},
     {"agents"},
 ]
@@ -58,7 +59,7 @@ RANK = {module: rank for rank, room in enumerate(ROOMS) for module in room}
 LATE = {("cli", "agents")}
 PUBLIC = {"errors", "fields", "ledger", "scenario", "simulator"}
 HEAVY = {"torch", "stable_baselines3", "matplotlib", "simpy", "pandas", "tensorboard", "statsmodels", "surpyval"}
-HEAVY |= {"sb3_contrib", "safetensors", "optuna"}
+HEAVY |= {"sb3_contrib", "safetensors", "optuna", "jinja2"}
 # an extra and the only modules that may import it at all
 HOMES = {"torch": {"agents"}, "stable_baselines3": {"agents"}, "matplotlib": {"plots"}, "optuna": {"search"}}
 
