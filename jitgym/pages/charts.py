@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from jitgym.pages.document import Figure
@@ -15,6 +15,8 @@ ROW: Final = 30.0
 """Height of a row of a chart with one policy a row."""
 FOOT: Final = 52.0
 """Height of an axis with marks and label."""
+DEAR: Final = 1.5
+"""Times the cost of the cheapest setting up to which the chart of what it is traded for reaches."""
 
 
 def colour_of(stored: StoredComparison, name: str) -> str:
@@ -79,7 +81,7 @@ def cost_bars(stored: StoredComparison) -> Figure:
             tip = f"{name}, {TERMS[term][1]}: {number(part)} a slot"
             drawing.box(scale(end), top + 4, scale(end + part) - scale(end), ROW - 8, f"term-{term}", tip, "segment")
             end += part
-        drawing.box(scale(0), top + 4, scale(end) - scale(0), ROW - 8, "none", of="outline")
+        drawing.box(scale(0), top + 4, scale(end) - scale(0), ROW - 8, "", of="outline")
         total = totals[name]
         if total.high == total.high:
             drawing.whisker(scale(total.low), scale(total.high), top + ROW / 2)
@@ -96,31 +98,31 @@ def _part(stored: StoredComparison, name: str, term: str) -> float:
 
 def front(points: Sequence[FrontPoint]) -> Figure:
     """Draw what settings trade: fill rate and stock against cost."""
-    counts: dict[str, int] = {}
-    for point in points:
-        counts[point.rule] = counts.get(point.rule, 0) + 1
-    often = sorted(counts, key=lambda rule: -counts[rule])
-    colours = {rule: f"kind-{i}" if i < len(KINDS) else "other" for i, rule in enumerate(often)}
-    cheap, dear = points[0], points[-1]
+    shown = [point for point in points if point.cost <= DEAR * points[0].cost]
+    rules = list(dict.fromkeys(point.rule for point in shown))
+    own = ("rule", *(f"kind-{i}" for i in range(len(KINDS))))
+    colours = {rule: own[i] if i < len(own) else "other" for i, rule in enumerate(rules)}
     told = (
-        f"{len(points)} settings, fill rate and stock against cost a slot. The cheapest: {_told(cheap)}. "
-        f"The dearest: {_told(dear)}."
+        f"{len(shown)} settings, fill rate and stock against cost a slot. The cheapest: {_told(shown[0])}. "
+        f"The dearest: {_told(shown[-1])}."
     )
     drawing = Drawing(342, told)
     fields = ((76.0, 460.0), (572.0, WIDTH - 12))
-    wanted = (("fill rate, %", [100 * p.fill_rate for p in points]), ("WIP and FG, units", [p.stock for p in points]))
+    wanted = (("fill rate, %", [100 * p.fill_rate for p in shown]), ("WIP and FG, units", [p.stock for p in shown]))
     for (left, right), (label, values) in zip(fields, wanted, strict=True):
-        across = Scale(*around(p.cost for p in points), left, right)
+        across = Scale(*around(p.cost for p in shown), left, right)
         up = Scale(*around(values), 290, 40)
         drawing.across(across, 40, 290, "cost a slot")
         drawing.along(up, left, right, label)
-        for point, value in zip(points, values, strict=True):
+        for point, value in zip(shown, values, strict=True):
             if value == value:
                 drawing.dot(across(point.cost), up(value), 5, colours[point.rule], _told(point))
-    legend = [(colours[rule], rule) for rule in often[: len(KINDS)]]
-    legend += [("other", ", ".join(often[len(KINDS) :]))] if len(often) > len(KINDS) else []
+    legend = [(colours[rule], rule) for rule in rules[: len(own)]]
+    legend += [("other", ", ".join(rules[len(own) :]))] if len(rules) > len(own) else []
+    left_out = len(points) - len(shown)
     caption = (
-        "Settings that no other one beats in cost, fill rate and stock at once; one dot in each field for each setting."
+        "Settings that no other one beats in cost, fill rate and stock at once; one dot in each field for each setting"
+        f"{f'. {left_out} that cost more than {DEAR:g} times the cheapest are not drawn' if left_out else ''}."
     )
     return Figure(caption, drawing.svg, told, tuple(legend))
 
@@ -147,8 +149,3 @@ def training_curve(looks: Sequence[tuple[float, float]], kept: float | None) -> 
     caption = "The agent on seeds of validation, which the comparison does not meet"
     caption += "; the large dot is what was kept." if kept in [x for x, _ in looks] else "."
     return Figure(caption, drawing.svg, told)
-
-
-def term_meanings(names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return label and meaning of cost terms."""
-    return tuple((TERMS[term][1], meaning) for term, meaning in names.items())

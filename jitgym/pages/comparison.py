@@ -17,12 +17,14 @@ from jitgym.pages.paths import Loader, line_of, sample_paths
 from jitgym.pages.stored import StoredComparison
 from jitgym.palette import TERMS
 from jitgym.report import how_tuned, number, p_value, places, plus_minus, setting, signed
-from jitgym.scorecard import COST_TERMS, KPIS
+from jitgym.scorecard import KPIS
 from jitgym.stats import Interval
 
 MOST_POINTS: Final = 12
 """Settings of the Pareto front that the table shows."""
-SHOWN_AS: Final = {"share": ("%", 100), "per year": ("a year", 1), "per slot": ("a slot", 1)}
+FIGURES: Final = {kpi: told for kpi, told in KPIS.items() if kpi != "cost"}
+"""Unit and formula of the key figures; cost has tables of its own."""
+SHOWN_AS: Final = {"share": ("%", 100), "per year": ("a year", 1)}
 """How units of KPIs are written, and the factor."""
 COST: Final = ("cost", "a slot, ± 95 % CI")
 
@@ -104,9 +106,6 @@ def _costs(stored: StoredComparison) -> Iterator[Part]:
         Column("difference", "%"),
         Column("cheaper on", "% of seeds"),
         Column("p", "Holm"),
-        Column("looks at", text=True),
-        Column("made with", text=True),
-        Column("decides in", "µs"),
     )
     rows = []
     for name, cost in costs.items():
@@ -114,9 +113,7 @@ def _costs(stored: StoredComparison) -> Iterator[Part]:
         p = "" if policy.p_value is None else p_value(policy.p_value)
         apart = (signed(policy.difference.interval, digits), _percent(stored, name), _wins(stored, name), p)
         against = ("best rule", "", "", "") if name == stored.reference else apart
-        speed = number(1e6 * policy.decision_seconds, 2)
-        cells = (name, plus_minus(cost, cost_digits), *against, policy.information, policy.budget, speed)
-        rows.append(Row(cells, _mark(stored, name)))
+        rows.append(Row((name, plus_minus(cost, cost_digits), *against), _mark(stored, name)))
     if others:
         yield charts.differences(stored)
     yield Table("What every policy costs, cheapest first; less is better", columns, tuple(rows))
@@ -125,8 +122,25 @@ def _costs(stored: StoredComparison) -> Iterator[Part]:
         "favour. Intervals of differences are paired bootstrap intervals (BCa); p is Holm's over the policies of the "
         "table. A cost with its own interval says how much the cost varies, not which policy is cheaper."
     )
+    yield _means(stored)
     seen = {policy.information for policy in stored.policies.values()}
     yield Terms(tuple((name, meaning) for name, meaning in LOOKS_AT.items() if name in seen))
+
+
+def _means(stored: StoredComparison) -> Table:
+    """Return what every policy looks at, what it was made with and how fast it decides."""
+    columns = (
+        Column("policy", text=True),
+        Column("looks at", text=True),
+        Column("made with", text=True),
+        Column("decides in", "µs"),
+    )
+    rows = []
+    for name in stored.ranking:
+        policy = stored.policies[name]
+        cells = (name, policy.information, policy.budget, number(1e6 * policy.decision_seconds, 2))
+        rows.append(Row(cells, _mark(stored, name)))
+    return Table("What every policy looks at, what it was made with, and how long a decision takes", columns, tuple(rows))
 
 
 def _percent(stored: StoredComparison, name: str) -> str:
@@ -160,9 +174,9 @@ def _cost_of(stored: StoredComparison, name: str, term: str) -> Interval:
 
 def _figures(stored: StoredComparison) -> Table:
     columns, cells = [Column("policy", text=True)], {name: [name] for name in stored.ranking}
-    for kpi, (unit, _) in KPIS.items():
+    for kpi, (unit, _) in FIGURES.items():
         written, factor = SHOWN_AS.get(unit, (unit, 1))
-        columns.append(Column(kpi.replace("_", " "), written))
+        columns.append(Column(_called(kpi), written))
         for name, row in cells.items():
             found = stored.policies[name].kpis.get(kpi)
             row.append("–" if found is None else number(factor * found.mean))
@@ -171,7 +185,11 @@ def _figures(stored: StoredComparison) -> Table:
 
 
 def _kpis() -> Terms:
-    return Terms(tuple((kpi.replace("_", " "), formula) for kpi, (_, formula) in KPIS.items()))
+    return Terms(tuple((_called(kpi), formula) for kpi, (_, formula) in FIGURES.items()))
+
+
+def _called(kpi: str) -> str:
+    return "WIP" if kpi == "wip" else kpi.replace("_", " ")
 
 
 def _front(stored: StoredComparison) -> Iterator[Part]:

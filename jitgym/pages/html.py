@@ -9,15 +9,18 @@ from jitgym.pages.document import Page
 from jitgym.palette import CHALLENGER, KINDS, RULE, STATES, TERMS
 
 DARK: Final = {
-    RULE: "#E8ECEF",
-    "#0072B2": "#3C9FDD",
-    "#5D4B8A": "#9C89CC",
-    "#8C510A": "#B9772A",
-    "#FFFFFF": "#2A323A",
-    "#DDDDDD": "#59636D",
-    "#A9CBE3": "#5F8FB0",
+    "rule": "#E8ECEF",
+    "challenger": "#3C9FDD",
+    "kind-0": "#3C9FDD",
+    "term-setups": "#9C89CC",
+    "term-quality": "#B9772A",
+    "state-busy": "#5F8FB0",
+    "state-setup": "#9C89CC",
+    "state-starved": "#2A323A",
+    "state-blocked": "#59636D",
+    "state-stopped": "#B9772A",
 }
-"""Colours of the palette that would not show, or glare, on a dark page, and what stands for them there."""
+"""Colours that stand in for those of the palette which would not show, or glare, on a dark page."""
 
 
 def html_of(page: Page) -> str:
@@ -43,7 +46,7 @@ def colours(dark: bool = False) -> dict[str, str]:
     found |= {f"kind-{i}": colour for i, colour in enumerate(KINDS)}
     found |= {f"term-{name}": colour for name, (colour, _) in TERMS.items()}
     found |= {f"state-{name}": colour for name, (colour, _) in STATES.items()}
-    return {name: DARK.get(colour, colour) for name, colour in found.items()} if dark else found
+    return found | DARK if dark else found
 
 
 def _drawn(svg: Element) -> Any:

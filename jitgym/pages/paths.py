@@ -149,7 +149,7 @@ def machines(scenario: Scenario, paths: Mapping[str, SamplePath], start: int, st
                 x, end = across((start + first) * slots), across((start + after) * slots)
                 tip = f"{stage}, slots {(start + first) * slots} to {(start + after) * slots}: {STATES[MACHINE[code]][1]}"
                 drawing.box(x, top + 2, end - x, row - 4, f"state-{MACHINE[code]}", tip)
-            drawing.box(left, top + 2, across.stop - left, row - 4, "none", of="outline")
+            drawing.box(left, top + 2, across.stop - left, row - 4, "", of="outline")
     drawing.across(across, block * len(paths), block * len(paths), "slot")
     legend = tuple((f"state-{name}", STATES[name][1]) for code, name in enumerate(MACHINE) if code in seen)
     return Figure(f"What every machine did under {' and '.join(paths)}.", drawing.svg, told, legend)

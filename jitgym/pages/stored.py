@@ -238,8 +238,15 @@ class StoredRule(_Part):
     numbers: str
 
 
+class StoredTuning(_Part):
+    """How hard the rules of a contest were tuned."""
+
+    seed: int
+    budget: Budget
+
+
 class StoredContest(_Part):
-    """What ``standings.json`` and ``rules.csv`` hold."""
+    """What ``standings.json`` and ``rules.csv`` hold; keys that came later than others may be missing."""
 
     suite: str
     created: str
@@ -247,6 +254,7 @@ class StoredContest(_Part):
     versions: dict[str, str]
     plan: SuiteFile
     hashes: dict[str, str]
+    tuning: StoredTuning | None = None
     rows: tuple[StoredRow, ...]
     together: dict[str, StoredSummary]
     faults: dict[str, str]

@@ -136,7 +136,7 @@ def _short(value: float) -> str:
 
 
 def _filled(colour: str) -> dict[str, str]:
-    return {"style": f"fill:var(--{colour})"}
+    return {"style": f"fill:var(--{colour})" if colour else "fill:none"}
 
 
 def _stroked(colour: str) -> dict[str, str]:
