@@ -29,6 +29,7 @@ def check_wheel(wheel: str) -> list[str]:
         complaints.append("no compiled core")
     wanted = {"jitgym/py.typed"}
     wanted |= {path for path in in_repository("jitgym", ".py", ".pyi") if not path.startswith("jitgym/agents/")}
+    wanted |= in_repository("jitgym/pages", ".html", ".css")
     wanted |= {f"jitgym/{path}" for path in in_repository("agents", ".py")}
     wanted |= {f"jitgym/{path}" for path in in_repository("configs", ".yaml", ".csv")}
     return complaints + [f"missing: {path}" for path in sorted(wanted - set(names))]
@@ -41,7 +42,7 @@ def check_sdist(sdist: str) -> list[str]:
     complaints = [f"linked folder packaged: {name}" for name in names if name.startswith("jitgym/agents")]
     complaints += [f"built file: {name}" for name in names if name.endswith((".c", ".pyc", *BINARIES))]
     wanted = {"pyproject.toml", "setup.py", "README.md", "LICENSE", "constraints.txt"}
-    wanted |= in_repository("jitgym/_core", ".pyx", ".pxd", ".pyi")
+    wanted |= in_repository("jitgym/_core", ".pyx", ".pxd", ".pyi") | in_repository("jitgym/pages", ".html", ".css")
     wanted |= in_repository("agents", ".py") | in_repository("configs", ".yaml", ".csv")
     return complaints + [f"missing: {path}" for path in sorted(wanted - names)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from jitgym.cli.common import (
     require,
     work_of,
 )
+from jitgym.cli.report import stored_agent
 from jitgym.compare import (
     FULL,
     QUICK,
@@ -38,7 +40,7 @@ from jitgym.compare import (
 from jitgym.errors import InputError
 from jitgym.jobs import Report, Store
 from jitgym.report import comparison_report
-from jitgym.results import results_folder, write_results
+from jitgym.results import REPORT, results_folder, write_results
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.stats import LEAST_SERIES
 from jitgym.tune import Tuned
@@ -67,7 +69,7 @@ def compare(
 ) -> None:
     """Tune the classic rules of a line, train or load an agent, and run all on the same seeds.
 
-    Prints tables and a verdict; writes JSON, CSV, a figure and the agent into a folder, all of it or nothing.
+    Prints tables and a verdict; writes a page to read, JSON, CSV, a figure and the agent into a folder, all of it or nothing.
     """
     described = load_scenario(scenario)
     replications = (QUICK_SEEDS if quick else SEEDS) if seeds is None else seeds
@@ -100,13 +102,15 @@ def compare(
 
         algorithm_of(algorithm)
     out = out.resolve()
+    learner = Learner(train, agent, plain, device, algorithm)
+    options = {"rules": rules, "seeds": seeds, "seed": seed, "warm-up": warm_up}
     try:
-        comparison = compared(plan, out, Learner(train, agent, plain, device, algorithm))
+        comparison = compared(plan, out, learner, command_of(scenario, options, learner, quick))
     except KeyboardInterrupt:
         raise interrupted(out) from None
     console = Console(markup=False, highlight=False)
     console.print(comparison_report(comparison))
-    console.print(f"\nResults in {out}", soft_wrap=True)
+    console.print(f"\nResults in {out}, to read in {out / REPORT[0]}", soft_wrap=True)
 
 
 def warm_up_steps(told: str, scenario: Scenario) -> int | None:
@@ -131,8 +135,19 @@ class Learner:
     algorithm: str = "ppo"
 
 
-def compared(plan: Plan, out: Path, learner: Learner) -> Comparison:
+def command_of(scenario: str, options: dict[str, Any], learner: Learner, quick: bool) -> str:
+    """Return the command that comes to the same numbers; what goes without saying is left out."""
+    usual = {"rules": "all", "seeds": None, "seed": 0, "warm-up": "0", "train": 0, "agent": None, "algorithm": "ppo"}
+    told = {**options, "train": learner.steps, "agent": learner.stored, "algorithm": learner.algorithm}
+    words = ["jitgym", "compare", scenario]
+    words += [word for name, value in told.items() if value != usual[name] for word in (f"--{name}", str(value))]
+    words += [*(["--plain"] * learner.plain), *(["--device", learner.device] * (learner.device != "cpu"))]
+    return shlex.join([*words, *(["--quick"] * quick), "--out", "DIR"])
+
+
+def compared(plan: Plan, out: Path, learner: Learner, command: str) -> Comparison:
     """Tune, train or load, evaluate, and write the results."""
+    from jitgym.pages import write_report
     from jitgym.plots import write_figure
 
     with results_folder(out) as folder:
@@ -143,8 +158,9 @@ def compared(plan: Plan, out: Path, learner: Learner) -> Comparison:
                 start = None if learner.plain else best_rule(tuned)
                 agent = train_agent(plan, start, learner, work_of(out) / "training", folder / "agent", report)
             comparison = evaluate_all(plan, tuned, agent, report)
-        write_results(comparison, folder)
+        write_results(comparison, folder, command)
         write_figure(comparison, folder / "compare.png")
+        write_report(folder, load=stored_agent)
     shutil.rmtree(work_of(out), ignore_errors=True)
     return comparison
 

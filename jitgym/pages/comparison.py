@@ -271,11 +271,9 @@ def _agent(facts: dict[str, Any]) -> Iterator[Part]:
         "seed": "seed",
         "device": "device",
         "kept_after": "kept after steps",
+        "settings": "settings",
     }
     told = [(label, _told(facts[key])) for key, label in wanted.items() if facts.get(key) is not None]
-    settings = facts.get("settings")
-    if isinstance(settings, dict):
-        told.append(("settings", ", ".join(f"{name} {_told(value)}" for name, value in settings.items())))
     yield Terms(tuple(told)) if told else Words("The results do not say how the agent was trained.")
     curve = _looks(facts)
     if curve is not None:
@@ -283,7 +281,11 @@ def _agent(facts: dict[str, Any]) -> Iterator[Part]:
 
 
 def _told(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_told(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return " ".join(map(_told, value))
+    return f"{value:,.10g}" if _is_number(value) else str(value)
 
 
 def _looks(facts: dict[str, Any]) -> Figure | None:
@@ -297,7 +299,7 @@ def _looks(facts: dict[str, Any]) -> Figure | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and abs(value) < 1e15
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15
 
 
 def _again(stored: StoredComparison) -> Iterator[Part]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from jitgym.pages import contest_charts as charts
-from jitgym.pages.document import Code, Column, Finding, Page, Part, Row, Section, Table, Terms, Words
+from jitgym.pages.document import Code, Column, Finding, Heading, Page, Part, Row, Section, Table, Terms, Words
 from jitgym.pages.made import LOOKS_AT, made_by, versions_table
 from jitgym.pages.stored import StoredContest, StoredRow, StoredRule
 from jitgym.publish import cells_of, counted
@@ -162,6 +162,7 @@ def _held_out(stored: StoredContest) -> Iterator[Part]:
     yield Words("Afterwards the world changes, and nothing is tuned or trained anew.")
     for shift in dict.fromkeys(row.shift for row in stored.rows if row.shift):
         meaning = SHIFTS[shift].meaning if shift in SHIFTS else shift
+        yield Heading(f"{meaning[:1].upper()}{meaning[1:]}")
         yield charts.standings([row for row in stored.rows if row.shift == shift and row.kind != BEST], meaning)
         for kind in _kinds(stored):
             here = _rows(stored, kind, shift)

@@ -52,6 +52,14 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """The beginning of what belongs together within a section."""
+
+    kind: ClassVar[str] = "heading"
+    text: str
+
+
+@dataclass(frozen=True)
 class Terms:
     """Names and what they mean, or facts by name."""
 
@@ -84,7 +92,7 @@ class Figure:
     legend: tuple[tuple[str, str], ...] = ()
 
 
-Part = Table | Words | Terms | Code | Figure
+Part = Table | Words | Heading | Terms | Code | Figure
 
 
 @dataclass(frozen=True)

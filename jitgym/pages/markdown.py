@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from jitgym.files import markdown_table
-from jitgym.pages.document import Code, Column, Page, Part, Table, Terms, Words
+from jitgym.pages.document import Code, Column, Heading, Page, Part, Table, Terms, Words
 
 MEANT = re.compile(r"[\\`*<>&]|(?<!\w)[_~]|[_~](?!\w)|\](?=[(:\[])")
 """What would be taken for mark-up in plain words."""
@@ -46,6 +46,8 @@ def line(words: str) -> str:
 def _written(part: Part) -> Iterator[str]:
     if isinstance(part, Words):
         yield line(part.text)
+    elif isinstance(part, Heading):
+        yield f"### {plain(part.text)}"
     elif isinstance(part, Terms):
         yield _listed(part.pairs)
     elif isinstance(part, Code):
