@@ -61,7 +61,13 @@ PUBLIC = {"errors", "fields", "ledger", "scenario", "simulator"}
 HEAVY = {"torch", "stable_baselines3", "matplotlib", "simpy", "pandas", "tensorboard", "statsmodels", "surpyval"}
 HEAVY |= {"sb3_contrib", "safetensors", "optuna", "jinja2"}
 # an extra and the only modules that may import it at all
-HOMES = {"torch": {"agents"}, "stable_baselines3": {"agents"}, "matplotlib": {"plots"}, "optuna": {"search"}}
+HOMES = {
+    "torch": {"agents"},
+    "stable_baselines3": {"agents"},
+    "matplotlib": {"plots"},
+    "optuna": {"search"},
+    "jinja2": {"pages"},
+}
 
 
 @dataclass(frozen=True)

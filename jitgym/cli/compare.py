@@ -23,7 +23,6 @@ from jitgym.cli.common import (
     require,
     work_of,
 )
-from jitgym.cli.report import stored_agent
 from jitgym.compare import (
     FULL,
     QUICK,
@@ -69,7 +68,7 @@ def compare(
 ) -> None:
     """Tune the classic rules of a line, train or load an agent, and run all on the same seeds.
 
-    Prints tables and a verdict; writes a page to read, JSON, CSV, a figure and the agent into a folder, all of it or nothing.
+    Prints tables and a verdict; writes a page to read, JSON, CSV, a figure and the agent into a folder, all or nothing.
     """
     described = load_scenario(scenario)
     replications = (QUICK_SEEDS if quick else SEEDS) if seeds is None else seeds
@@ -160,7 +159,7 @@ def compared(plan: Plan, out: Path, learner: Learner, command: str) -> Compariso
             comparison = evaluate_all(plan, tuned, agent, report)
         write_results(comparison, folder, command)
         write_figure(comparison, folder / "compare.png")
-        write_report(folder, load=stored_agent)
+        write_report(folder, load=lambda *_: comparison.policies[Agent.name])
     shutil.rmtree(work_of(out), ignore_errors=True)
     return comparison
 

@@ -18,13 +18,14 @@ from jitgym.scenario import Scenario
 def report(
     results: Annotated[Path, typer.Argument(metavar="DIR", help="Results of [bold]compare[/] or [bold]suite[/].")],
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The page; report.html in DIR unless told. report.md is beside it.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The page; report.html in DIR unless told. report.md is beside it."),
     ] = None,
 ) -> None:
     """Write results as one HTML page, which needs no network, and as Markdown.
 
-    Verdict, tables, what the cost is made of, sample paths, Pareto front, performance profiles, what was tuned with what
-    budget, and how to do it again.
+    Verdict, tables, what the cost is made of, sample paths, Pareto front, performance profiles, what was tuned with
+    what budget, and how to do it again.
     """
     from jitgym.pages import write_report
 
@@ -38,8 +39,10 @@ def stored_agent(folder: Path, scenario: Scenario) -> Policy:
     """Read the agent that lies among results.
 
     Raises:
-        InputError: it is damaged or for another line, or what agents run on is not installed.
+        InputError: there is none, it is damaged or for another line, or what agents run on is not installed.
     """
+    if not folder.is_dir():
+        raise InputError("it is not among the results")
     if find_spec("torch") is None:
         raise InputError("agents need torch: install jitgym[agents]")
     from jitgym.agents.policy import load_agent

@@ -15,7 +15,8 @@ from jitgym.pages.document import Page
 from jitgym.pages.html import html_of
 from jitgym.pages.markdown import markdown_of
 from jitgym.pages.paths import Loader
-from jitgym.pages.stored import CONTEST, RESULTS, read_comparison, read_contest
+from jitgym.pages.stored import RESULTS, read_comparison
+from jitgym.pages.stored_contest import CONTEST, read_contest
 from jitgym.results import REPORT
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from jitgym.compare import FULL, QUICK
 from jitgym.pages import charts
-from jitgym.pages.document import Code, Column, Figure, Finding, Mark, Page, Part, Row, Section, Table, Terms, Words
-from jitgym.pages.made import LOOKS_AT, made_by, versions_table
-from jitgym.pages.paths import Loader, line_of, sample_paths
+from jitgym.pages.document import Column, Finding, Mark, Page, Part, Row, Section, Table, Terms, Words
+from jitgym.pages.made import LOOKS_AT, made_by
+from jitgym.pages.paths import Loader, sample_paths
+from jitgym.pages.provenance import again, trained, tuned
 from jitgym.pages.stored import StoredComparison
 from jitgym.palette import TERMS
-from jitgym.report import how_tuned, number, p_value, places, plus_minus, setting, signed
+from jitgym.report import number, p_value, places, plus_minus, setting, signed
 from jitgym.scorecard import KPIS
 from jitgym.stats import Interval
 
@@ -26,7 +26,6 @@ FIGURES: Final = {kpi: told for kpi, told in KPIS.items() if kpi != "cost"}
 """Unit and formula of the key figures; cost has tables of its own."""
 SHOWN_AS: Final = {"share": ("%", 100), "per year": ("a year", 1)}
 """How units of KPIs are written, and the factor."""
-COST: Final = ("cost", "a slot, ± 95 % CI")
 
 
 def comparison_page(stored: StoredComparison, folder: Path, load: Loader | None) -> Page:
@@ -42,11 +41,11 @@ def comparison_page(stored: StoredComparison, folder: Path, load: Loader | None)
         Section("Cost", tuple(_costs(stored))),
         Section("What the cost is made of", (charts.cost_bars(stored), _terms(stored))),
         Section("Key figures", (_figures(stored), _kpis())),
-        Section("How the line runs", sample_paths(stored, folder, load)),
+        Section("How the line runs", tuple(sample_paths(stored, folder, load))),
         Section("What cost is traded for", tuple(_front(stored))),
-        Section("What was tuned", tuple(_tuned(stored))),
-        *([Section("The agent", tuple(_agent(stored.agent)))] if stored.agent is not None else []),
-        Section("How to do it again", tuple(_again(stored))),
+        Section("What was tuned", tuple(tuned(stored))),
+        *([Section("The agent", tuple(trained(stored.agent)))] if stored.agent is not None else []),
+        Section("How to do it again", tuple(again(stored))),
     )
     return Page(
         kind="Comparison",
@@ -101,7 +100,7 @@ def _costs(stored: StoredComparison) -> Iterator[Part]:
     digits = places(stored.policies[name].difference.interval for name in others)
     columns = (
         Column("policy", text=True),
-        Column(*COST),
+        Column("cost", "a slot, ± 95 % CI"),
         Column(f"against {stored.reference}", "a slot, paired, 95 % CI"),
         Column("difference", "%"),
         Column("cheaper on", "% of seeds"),
@@ -118,9 +117,9 @@ def _costs(stored: StoredComparison) -> Iterator[Part]:
         yield charts.differences(stored)
     yield Table("What every policy costs, cheapest first; less is better", columns, tuple(rows))
     yield Words(
-        "The best rule is the cheapest tuned rule on the seeds of the evaluation: it is chosen by them, which is in its "
-        "favour. Intervals of differences are paired bootstrap intervals (BCa); p is Holm's over the policies of the "
-        "table. A cost with its own interval says how much the cost varies, not which policy is cheaper."
+        "The best rule is the cheapest tuned rule on the seeds of the evaluation: it is chosen by them, which "
+        "favours it. Intervals of differences are paired bootstrap intervals (BCa); p is Holm's over the policies of "
+        "the table. A cost with its own interval says how much the cost varies, not which policy is cheaper."
     )
     yield _means(stored)
     seen = {policy.information for policy in stored.policies.values()}
@@ -140,7 +139,9 @@ def _means(stored: StoredComparison) -> Table:
         policy = stored.policies[name]
         cells = (name, policy.information, policy.budget, number(1e6 * policy.decision_seconds, 2))
         rows.append(Row(cells, _mark(stored, name)))
-    return Table("What every policy looks at, what it was made with, and how long a decision takes", columns, tuple(rows))
+    return Table(
+        "What every policy looks at, what it was made with, and how long a decision takes", columns, tuple(rows)
+    )
 
 
 def _percent(stored: StoredComparison, name: str) -> str:
@@ -221,104 +222,3 @@ def _front(stored: StoredComparison) -> Iterator[Part]:
         "Figures are those of the search, on its own seeds: of a setting that was lucky they are a little too good. "
         "Tuning looks for low cost, so the front is dense where cost is low."
     )
-
-
-def _tuned(stored: StoredComparison) -> Iterator[Part]:
-    """Yield what tuning found, how, and in which space."""
-    rules = sorted(stored.rules.items(), key=lambda item: item[1].cost.mean)
-    columns = (
-        Column("rule", text=True),
-        Column(*COST),
-        Column("textbook's", "a slot, ± 95 % CI"),
-        Column("episodes"),
-        Column("tuned to", text=True),
-        Column("textbook", text=True),
-        Column("source", text=True),
-    )
-    rows = []
-    for name, rule in rules:
-        costs = (plus_minus(rule.cost.interval), plus_minus(rule.textbook_cost.interval))
-        numbers = (setting(rule.numbers), setting(rule.textbook_numbers))
-        mark: Mark = "best" if name == stored.reference else ""
-        rows.append(Row((name, *costs, f"{rule.episodes:,}", *numbers, rule.source), mark))
-    first = rules[0][1]
-    budget = {FULL: "full", QUICK: "quick"}.get(first.budget, "own")
-    yield Words(f"Budget: {budget}. {how_tuned(first.seed, first.budget)} No rule met a seed of the evaluation.")
-    yield Table("Rules as tuned, on fresh tuning seeds, cheapest first", columns, tuple(rows))
-    columns = (
-        Column("rule", text=True),
-        Column("number", text=True),
-        Column("from"),
-        Column("to"),
-        Column("textbook"),
-        Column("tuned"),
-    )
-    space = (
-        Row((name, one, *map(str, ends), str(rule.textbook_numbers.get(one, "–")), str(rule.numbers.get(one, "–"))))
-        for name, rule in rules
-        for one, ends in rule.space.items()
-    )
-    yield Table("The space that was searched, number by number", columns, tuple(space), folded=True)
-
-
-def _agent(facts: dict[str, Any]) -> Iterator[Part]:
-    """Yield how an agent was made, and how it did while it was."""
-    wanted = {
-        "algorithm": "algorithm",
-        "steps": "steps of training",
-        "seconds": "seconds of training",
-        "started_from": "started from",
-        "seed": "seed",
-        "device": "device",
-        "kept_after": "kept after steps",
-        "settings": "settings",
-    }
-    told = [(label, _told(facts[key])) for key, label in wanted.items() if facts.get(key) is not None]
-    yield Terms(tuple(told)) if told else Words("The results do not say how the agent was trained.")
-    curve = _looks(facts)
-    if curve is not None:
-        yield curve
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_told(one)}" for name, one in value.items())
-    if isinstance(value, list):
-        return " ".join(map(_told, value))
-    return f"{value:,.10g}" if _is_number(value) else str(value)
-
-
-def _looks(facts: dict[str, Any]) -> Figure | None:
-    """Return the chart of the looks at an agent, if the results hold two of them."""
-    looks = facts.get("looks")
-    rows = looks.get("rows") if isinstance(looks, dict) else None
-    numbers = [row for row in rows if isinstance(row, list) and len(row) == 2] if isinstance(rows, list) else []
-    known = [(float(x), float(y)) for x, y in numbers if _is_number(x) and _is_number(y)]
-    kept = facts.get("kept_after")
-    return charts.training_curve(known, float(kept) if _is_number(kept) else None) if len(known) > 1 else None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15
-
-
-def _again(stored: StoredComparison) -> Iterator[Part]:
-    """Yield command, seeds, versions and the line."""
-    if stored.command:
-        yield Code("The same seed gives the same numbers", stored.command)
-    else:
-        yield Words("The command is missing: these results are older than its place in results.json.")
-    yield Terms(
-        (
-            ("seed", f"{stored.seed}: names the seed banks of tuning, training and evaluation"),
-            ("evaluation", f"{stored.budget.evaluation_seeds:,} seeds, in results.json with the cost of every policy"),
-            ("line", f"{stored.scenario.name}, hash {stored.scenario.hash}"),
-        )
-    )
-    yield versions_table(stored.versions)
-    try:
-        yield Code(f"The line: {stored.scenario.name}.yaml", line_of(stored).to_yaml(), folded=True)
-    except ValueError as error:
-        yield Words(f"The line cannot be written out: {error}")
-
-

@@ -8,7 +8,7 @@ from typing import Final
 from jitgym.pages import contest_charts as charts
 from jitgym.pages.document import Code, Column, Finding, Heading, Page, Part, Row, Section, Table, Terms, Words
 from jitgym.pages.made import LOOKS_AT, made_by, versions_table
-from jitgym.pages.stored import StoredContest, StoredRow, StoredRule
+from jitgym.pages.stored_contest import StoredContest, StoredRow, StoredRule
 from jitgym.publish import cells_of, counted
 from jitgym.report import how_tuned, number
 from jitgym.shifts import SHIFTS
@@ -23,11 +23,11 @@ COLUMNS: Final = (
     Column("policy", text=True),
     Column("difference", "%, paired, 95 % CI"),
     Column("p", "Holm"),
+    Column("verdict", text=True),
     Column("all training seeds", "%: median; best, worst"),
     Column("trained for", text=True),
-    Column("verdict", text=True),
 )
-"""Of the standings: what :func:`jitgym.publish.cells_of` returns."""
+"""Of the standings."""
 
 
 def contest_page(stored: StoredContest) -> Page:
@@ -120,12 +120,12 @@ def _standings(stored: StoredContest, leading: str) -> Iterator[Part]:
     for kind in _kinds(stored):
         here = _rows(stored, kind)
         if here:
-            yield _table(f"{_called(kind)} against the best tuned rule of each line", here, kind != leading)
             yield Words(f"{_called(kind)}. {counted([row.model_dump() for row in here])}")
+            yield _table(f"{_called(kind)} against the best tuned rule of each line", here, kind != leading)
     yield Words(
         "An agent is the one that did best on seeds of validation, of all training seeds of its algorithm; the best "
         "agent is that of all algorithms. The verdict is by the paired 95 % interval (BCa) of the line alone; p is "
-        "Holm's over the lines of a table. The best rule is chosen by the seeds of the evaluation, which is in its favour."
+        "Holm's over the lines of a table. The best rule is chosen by the seeds of the evaluation, which favours it."
     )
 
 
@@ -134,10 +134,16 @@ def _called(kind: str) -> str:
 
 
 def _table(caption: str, here: Sequence[StoredRow], folded: bool) -> Table:
-    cells = [cells_of(row.model_dump()) for row in here]
+    cells = [_cells(row) for row in here]
     used = [i for i in range(len(COLUMNS)) if any(row[i] for row in cells)]
-    rows = tuple(Row(tuple(row[i].replace("-", "−") if i in (4, 6) else row[i] for i in used)) for row in cells)
+    rows = tuple(Row(tuple(row[i] for i in used)) for row in cells)
     return Table(caption, tuple(COLUMNS[i] for i in used), rows, folded)
+
+
+def _cells(row: StoredRow) -> tuple[str, ...]:
+    """Return a row of the standings as ``COLUMNS`` has it, the verdict beside what it is by."""
+    *what, change, p, seeds, trained, verdict = cells_of(row.model_dump())
+    return (*what, change.replace("-", "−"), p, verdict, seeds.replace("-", "−"), trained)
 
 
 def _together(stored: StoredContest) -> Iterator[Part]:
@@ -167,10 +173,8 @@ def _held_out(stored: StoredContest) -> Iterator[Part]:
         for kind in _kinds(stored):
             here = _rows(stored, kind, shift)
             if here:
+                yield Words(f"{_called(kind)}. {counted([row.model_dump() for row in here])}")
                 yield _table(f"{_called(kind)}: {meaning}", here, folded=True)
-        leading = _rows(stored, _leading(stored), shift)
-        if leading:
-            yield Words(f"{_called(_leading(stored))}. {counted([row.model_dump() for row in leading])}")
 
 
 def _rules(stored: StoredContest) -> Iterator[Part]:
@@ -231,7 +235,9 @@ def _done(stored: StoredContest) -> Iterator[Part]:
         task = tasks.get(name)
         changed = ", ".join(task.change) if task is not None else ""
         rows.append(Row((name, task.scenario if task is not None else name, changed, known)))
-    yield Table("Lines, with the scenario that each is of and what was changed in it", columns, tuple(rows), folded=True)
+    yield Table(
+        "Lines, with the scenario that each is of and what was changed in it", columns, tuple(rows), folded=True
+    )
 
 
 def _again(stored: StoredContest) -> Iterator[Part]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from jitgym.pages.charts import FOOT, names_width
 from jitgym.pages.document import Figure
-from jitgym.pages.stored import StoredRow, StoredSummary
+from jitgym.pages.stored_contest import StoredRow, StoredSummary
 from jitgym.pages.svg import WIDTH, Drawing, Scale, around, fitted
 from jitgym.palette import KINDS
 

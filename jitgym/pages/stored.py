@@ -1,29 +1,34 @@
-"""Stored results, read and checked: what a report is made from.
+"""Stored results of a comparison, read and checked: what its report is made from.
 
 Results may be from anybody. What is not as it should be is one error that says where, and no key is taken on trust.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    model_validator,
+)
 
 from jitgym.errors import InputError
 from jitgym.files import spell_path
 from jitgym.results import FORMAT
 from jitgym.search import Budget
 from jitgym.stats import Interval
-from jitgym.suite import SuiteFile
 from jitgym.tune import Choice
 
 RESULTS: Final = "results.json"
-CONTEST: Final = "standings.json"
-
 
 
 def _finite(value: float) -> float:
@@ -38,11 +43,13 @@ Words = dict[str, int | str]
 """Numbers of a rule by name, with words for some."""
 
 
-class _Part(BaseModel):
+class StoredPart(BaseModel):
+    """What a part of stored results has in common with the others: it stays as it was read."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class Mean(_Part):
+class Mean(StoredPart):
     """A mean with its standard error and 95 % interval."""
 
     mean: Number
@@ -56,7 +63,7 @@ class Mean(_Part):
         return Interval(self.mean, self.error, self.low, self.high)
 
 
-class TunedRule(_Part):
+class TunedRule(StoredPart):
     """A tuned rule: what it is, what was found, from where and at what expense."""
 
     source: str
@@ -72,7 +79,7 @@ class TunedRule(_Part):
     space: dict[str, tuple[int, int]]
 
 
-class StoredPolicy(_Part):
+class StoredPolicy(StoredPart):
     """Costs and key figures of one policy."""
 
     kind: Literal["rule", "agent"]
@@ -85,7 +92,7 @@ class StoredPolicy(_Part):
     decision_seconds: Number
 
 
-class FrontPoint(_Part):
+class FrontPoint(StoredPart):
     """A setting that no other one beats in cost, fill rate and stock at once."""
 
     rule: str
@@ -96,7 +103,7 @@ class FrontPoint(_Part):
     stock: FiniteFloat
 
 
-class StoredScenario(_Part):
+class StoredScenario(StoredPart):
     """The line, as the results describe it."""
 
     name: str
@@ -104,14 +111,14 @@ class StoredScenario(_Part):
     description: dict[str, Any]
 
 
-class StoredBudget(_Part):
+class StoredBudget(StoredPart):
     """Seeds of the evaluation, and the budget of tuning each rule."""
 
     evaluation_seeds: int
     tuning: Budget
 
 
-class StoredComparison(_Part):
+class StoredComparison(StoredPart):
     """What ``results.json`` holds; keys that came later than others may be missing."""
 
     format: int
@@ -161,106 +168,6 @@ class StoredComparison(_Part):
         return next(iter(self.agents), next((name for name in self.ranking if name != self.reference), None))
 
 
-class StoredRow(_Part):
-    """A row of standings."""
-
-    task: str
-    shift: str
-    kind: str
-    policy: str
-    rule: str
-    rule_cost: Number
-    percent: Number
-    percent_low: Number
-    percent_high: Number
-    p_value: Number
-    verdict: str
-    training_seeds: str
-    training_steps: int
-    training_seconds: FiniteFloat
-
-    @property
-    def spread(self) -> list[float]:
-        """Difference of every training seed, in percent."""
-        return [100 * (float(score) - 1) for score in self.training_seeds.split()]
-
-    @model_validator(mode="after")
-    def _has_numbers(self) -> StoredRow:
-        try:
-            _ = self.spread
-        except ValueError:
-            raise ValueError(f"training_seeds must be numbers, got {self.training_seeds!r:.80}") from None
-        return self
-
-
-class Estimate(_Part):
-    """A figure with the ends of its interval."""
-
-    value: FiniteFloat
-    low: FiniteFloat
-    high: FiniteFloat
-
-
-class StoredProfile(_Part):
-    """A performance profile."""
-
-    taus: tuple[FiniteFloat, ...]
-    shares: tuple[FiniteFloat, ...]
-    low: tuple[FiniteFloat, ...]
-    high: tuple[FiniteFloat, ...]
-
-    @model_validator(mode="after")
-    def _is_a_curve(self) -> StoredProfile:
-        if not len(self.taus) == len(self.shares) == len(self.low) == len(self.high) > 1:
-            raise ValueError("profile must have as many shares and bounds as taus, two at least")
-        return self
-
-
-class StoredSummary(_Part):
-    """All training seeds of an algorithm on all lines."""
-
-    scores: tuple[tuple[FiniteFloat, ...], ...]
-    iqm: Estimate
-    probability_of_improvement: Estimate
-    profile: StoredProfile
-
-
-class StoredRule(_Part):
-    """A row of ``rules.csv``."""
-
-    task: str
-    rule: str
-    looks_at: str
-    cost: FiniteFloat
-    textbook_cost: FiniteFloat
-    episodes: int
-    decision_microseconds: FiniteFloat
-    numbers: str
-
-
-class StoredTuning(_Part):
-    """How hard the rules of a contest were tuned."""
-
-    seed: int
-    budget: Budget
-
-
-class StoredContest(_Part):
-    """What ``standings.json`` and ``rules.csv`` hold; keys that came later than others may be missing."""
-
-    suite: str
-    created: str
-    command: str
-    versions: dict[str, str]
-    plan: SuiteFile
-    hashes: dict[str, str]
-    tuning: StoredTuning | None = None
-    rows: tuple[StoredRow, ...]
-    together: dict[str, StoredSummary]
-    faults: dict[str, str]
-    rules: tuple[StoredRule, ...] = ()
-
-
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -271,32 +178,18 @@ def read_comparison(folder: Path) -> StoredComparison:
         InputError: they cannot be read, or are of another format.
     """
     path = folder / RESULTS
-    data = _read_json(path)
+    data = read_json(path)
     if data.get("format") != FORMAT:
         raise InputError(f"{path}: format must be {FORMAT}, got {data.get('format')!r:.40}: made by another version")
-    return _checked(StoredComparison, data, path)
+    return checked(StoredComparison, data, path)
 
 
-def read_contest(folder: Path) -> StoredContest:
-    """Return the results of a contest.
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the mapping that a JSON file holds.
 
     Raises:
-        InputError: they cannot be read.
+        InputError: it cannot be read, or holds something else.
     """
-    data = _read_json(folder / CONTEST)
-    path = folder / "rules.csv"
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rules = [_checked(StoredRule, row, path) for row in csv.DictReader(file)]
-    except FileNotFoundError:
-        rules = []
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path}: must be a readable CSV file: {error}") from error
-    contest = _checked(StoredContest, {key: value for key, value in data.items() if key != "rules"}, folder / CONTEST)
-    return contest.model_copy(update={"rules": tuple(rules)})
-
-
-def _read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         json.dumps(data, ensure_ascii=False).encode()  # half a letter, which JSON may spell, cannot be written
@@ -307,8 +200,17 @@ def _read_json(path: Path) -> dict[str, Any]:
     return data
 
 
-def _checked(model: type[Model], data: Any, path: Path) -> Model:
-    """Return data as a model of them, or the first thing that is wrong."""
+def checked(model: type[Model], data: Any, path: Path) -> Model:
+    """Return data as a model of them.
+
+    Args:
+        model: what they should be.
+        data: as they were read.
+        path: of the file, for the error.
+
+    Raises:
+        InputError: the first thing that is wrong.
+    """
     try:
         return model.model_validate(data)
     except ValidationError as error:
