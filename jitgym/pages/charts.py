@@ -13,6 +13,8 @@ from jitgym.report import number, places, plus_minus, setting, signed
 
 ROW: Final = 30.0
 """Height of a row of a chart with one policy a row."""
+FIGURE: Final = 8.0
+"""Width of a figure: all are as wide as each other."""
 FOOT: Final = 52.0
 """Height of an axis with marks and label."""
 DEAR: Final = 1.5
@@ -38,7 +40,7 @@ def differences(stored: StoredComparison) -> Figure:
     told += "; ".join(f"{name}: {one}" for name, one in words.items())
     bottom = 12 + ROW * len(shown)
     drawing = Drawing(bottom + FOOT, told)
-    left, beside = names_width(list(shown)), max(map(len, words.values())) * LETTER + 30
+    left, beside = names_width(list(shown)), max(map(len, words.values())) * FIGURE + 24
     ends = (end for difference in shown.values() for end in (difference.low, difference.high))
     scale = Scale(*around(ends, 0.0), left, WIDTH - beside)
     drawing.across(scale, 6, bottom, f"cost a slot less that of {stored.reference}: left of the line is cheaper")
@@ -52,7 +54,7 @@ def differences(stored: StoredComparison) -> Figure:
         drawing.text(WIDTH - beside + 18, y + 4.5, words[name], "start", "figures")
     caption = (
         f"Paired difference to {stored.reference}, the best tuned rule, with 95 % interval: all policies met the same "
-        "seeds, so what differs is not luck. An interval that holds zero shows no difference."
+        "seeds, and thus the same luck. An interval that holds zero shows no difference."
     )
     return Figure(caption, drawing.svg, told)
 
@@ -137,7 +139,7 @@ def training_curve(looks: Sequence[tuple[float, float]], kept: float | None) -> 
     told = "Cost a slot on seeds of validation: " + ", ".join(f"{number(y, 4)} after {x:,.0f} steps" for x, y in looks)
     drawing = Drawing(300, told)
     left = 76.0
-    across = Scale(0.0, max(x for x, _ in looks) or 1.0, left, WIDTH - 20)
+    across = Scale(0.0, max(1.0, *(x for x, _ in looks)), left, WIDTH - 20)
     up = Scale(*around((y for _, y in looks), room=0.12), 246, 40)
     drawing.across(across, 40, 246, "steps of training")
     drawing.along(up, left, WIDTH - 20, "cost a slot")

@@ -106,16 +106,17 @@ def _costs(stored: StoredComparison) -> Iterator[Part]:
         Column("cheaper on", "% of seeds"),
         Column("p", "Holm"),
     )
+    width = len(columns) if others else 2
     rows = []
     for name, cost in costs.items():
         policy = stored.policies[name]
         p = "" if policy.p_value is None else p_value(policy.p_value)
         apart = (signed(policy.difference.interval, digits), _percent(stored, name), _wins(stored, name), p)
         against = ("best rule", "", "", "") if name == stored.reference else apart
-        rows.append(Row((name, plus_minus(cost, cost_digits), *against), _mark(stored, name)))
+        rows.append(Row((name, plus_minus(cost, cost_digits), *against)[:width], _mark(stored, name)))
     if others:
         yield charts.differences(stored)
-    yield Table("What every policy costs, cheapest first; less is better", columns, tuple(rows))
+    yield Table("What every policy costs, cheapest first; less is better", columns[:width], tuple(rows))
     yield Words(
         "The best rule is the cheapest tuned rule on the seeds of the evaluation: it is chosen by them, which "
         "favours it. Intervals of differences are paired bootstrap intervals (BCa); p is Holm's over the policies of "

@@ -16,7 +16,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    FiniteFloat,
     ValidationError,
     model_validator,
 )
@@ -29,16 +28,21 @@ from jitgym.stats import Interval
 from jitgym.tune import Choice
 
 RESULTS: Final = "results.json"
+DEEPEST: Final = 40
+"""Levels of a file that may lie in each other."""
 
 
-def _finite(value: float) -> float:
-    if math.isinf(value):
-        raise ValueError("must be finite")
+def _bounded(value: float) -> float:
+    if abs(value) > 1e15:  # which NaN is not
+        raise ValueError(f"must be a number from -1e15 to 1e15, got {value}")
     return value
 
 
-Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value), AfterValidator(_finite)]
-"""A number; null stands for none, as JSON has no NaN."""
+Real = Annotated[float, Field(ge=-1e15, le=1e15)]
+"""A number that is there."""
+Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value), AfterValidator(_bounded)]
+"""A number, or NaN where the file has null, as JSON knows no NaN."""
+Count = Annotated[int, Field(ge=0, lt=2**64)]
 Words = dict[str, int | str]
 """Numbers of a rule by name, with words for some."""
 
@@ -72,8 +76,8 @@ class TunedRule(StoredPart):
     cost: Mean
     textbook_numbers: Words
     textbook_cost: Mean
-    episodes: int
-    seed: int
+    episodes: Count
+    seed: Count
     budget: Budget
     selection: Choice
     space: dict[str, tuple[int, int]]
@@ -86,7 +90,7 @@ class StoredPolicy(StoredPart):
     information: str
     budget: str
     difference: Mean
-    p_value: FiniteFloat | None
+    p_value: Real | None
     kpis: dict[str, Mean]
     cost_by_term: dict[str, Mean]
     decision_seconds: Number
@@ -97,10 +101,10 @@ class FrontPoint(StoredPart):
 
     rule: str
     numbers: Words
-    episodes: int
-    cost: FiniteFloat
+    episodes: Count
+    cost: Real
     fill_rate: Number
-    stock: FiniteFloat
+    stock: Real
 
 
 class StoredScenario(StoredPart):
@@ -114,19 +118,19 @@ class StoredScenario(StoredPart):
 class StoredBudget(StoredPart):
     """Seeds of the evaluation, and the budget of tuning each rule."""
 
-    evaluation_seeds: int
+    evaluation_seeds: Count
     tuning: Budget
 
 
 class StoredComparison(StoredPart):
     """What ``results.json`` holds; keys that came later than others may be missing."""
 
-    format: int
+    format: Count
     created: str
     command: str = ""
     versions: dict[str, str]
     scenario: StoredScenario
-    seed: int
+    seed: Count
     quick: bool
     budget: StoredBudget
     rules: dict[str, TunedRule] = Field(min_length=1)
@@ -134,9 +138,9 @@ class StoredComparison(StoredPart):
     agent: dict[str, Any] | None
     reference: str
     verdict: str
-    warm_up_steps: int
+    warm_up_steps: Count
     policies: dict[str, StoredPolicy]
-    evaluation_seeds: tuple[Annotated[int, Field(ge=0, lt=2**64)], ...] = Field(min_length=2)
+    evaluation_seeds: tuple[Count, ...] = Field(min_length=2)
     cost_per_seed: dict[str, tuple[Number, ...]]
 
     @model_validator(mode="after")
@@ -195,9 +199,16 @@ def read_json(path: Path) -> dict[str, Any]:
         json.dumps(data, ensure_ascii=False).encode()  # half a letter, which JSON may spell, cannot be written
     except (OSError, ValueError, RecursionError) as error:  # wrong letters and broken JSON are errors of value
         raise InputError(f"{path}: must be readable JSON: {error}") from error
+    if _is_deeper(data, DEEPEST):
+        raise InputError(f"{path}: must not be nested deeper than {DEEPEST} levels")
     if not isinstance(data, dict):
         raise InputError(f"{path}: must hold a mapping of keys, got {type(data).__name__}")
     return data
+
+
+def _is_deeper(data: Any, levels: int) -> bool:
+    values = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    return levels == 0 or any(_is_deeper(value, levels - 1) for value in values)
 
 
 def checked(model: type[Model], data: Any, path: Path) -> Model:

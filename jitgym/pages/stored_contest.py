@@ -6,10 +6,10 @@ import csv
 from pathlib import Path
 from typing import Final
 
-from pydantic import FiniteFloat, model_validator
+from pydantic import model_validator
 
 from jitgym.errors import InputError
-from jitgym.pages.stored import Number, StoredPart, checked, read_json
+from jitgym.pages.stored import Count, Number, Real, StoredPart, checked, read_json
 from jitgym.search import Budget
 from jitgym.suite import SuiteFile
 
@@ -32,8 +32,8 @@ class StoredRow(StoredPart):
     p_value: Number
     verdict: str
     training_seeds: str
-    training_steps: int
-    training_seconds: FiniteFloat
+    training_steps: Count
+    training_seconds: Real
 
     @property
     def spread(self) -> list[float]:
@@ -52,18 +52,18 @@ class StoredRow(StoredPart):
 class Estimate(StoredPart):
     """A figure with the ends of its interval."""
 
-    value: FiniteFloat
-    low: FiniteFloat
-    high: FiniteFloat
+    value: Real
+    low: Real
+    high: Real
 
 
 class StoredProfile(StoredPart):
     """A performance profile."""
 
-    taus: tuple[FiniteFloat, ...]
-    shares: tuple[FiniteFloat, ...]
-    low: tuple[FiniteFloat, ...]
-    high: tuple[FiniteFloat, ...]
+    taus: tuple[Real, ...]
+    shares: tuple[Real, ...]
+    low: tuple[Real, ...]
+    high: tuple[Real, ...]
 
     @model_validator(mode="after")
     def _is_a_curve(self) -> StoredProfile:
@@ -75,7 +75,7 @@ class StoredProfile(StoredPart):
 class StoredSummary(StoredPart):
     """All training seeds of an algorithm on all lines."""
 
-    scores: tuple[tuple[FiniteFloat, ...], ...]
+    scores: tuple[tuple[Real, ...], ...]
     iqm: Estimate
     probability_of_improvement: Estimate
     profile: StoredProfile
@@ -87,17 +87,17 @@ class StoredRule(StoredPart):
     task: str
     rule: str
     looks_at: str
-    cost: FiniteFloat
-    textbook_cost: FiniteFloat
-    episodes: int
-    decision_microseconds: FiniteFloat
+    cost: Real
+    textbook_cost: Real
+    episodes: Count
+    decision_microseconds: Real
     numbers: str
 
 
 class StoredTuning(StoredPart):
     """How hard the rules of a contest were tuned."""
 
-    seed: int
+    seed: Count
     budget: Budget
 
 

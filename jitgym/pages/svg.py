@@ -37,7 +37,7 @@ class Scale:
     def marks(self, most: int = 7) -> list[tuple[float, str]]:
         """Return round values within the scale, at most so many, and how they are written."""
         reach = self.high - self.low
-        if not reach:
+        if reach <= 1e-9 * max(abs(self.low), abs(self.high), 1e-9):
             return [(self.low, f"{self.low:g}")]
         power = 10.0 ** math.floor(math.log10(reach / most))
         step = next(power * m for m in (1, 2, 5, 10, 20) if reach / (power * m) <= most - 1)
