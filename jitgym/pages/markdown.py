@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from jitgym.files import markdown_table
 from jitgym.pages.document import Code, Column, Heading, Page, Part, Table, Terms, Words
 
-MEANT = re.compile(r"[\\`*<>&]|(?<!\w)[_~]|[_~](?!\w)|\](?=[(:\[])")
+MEANT = re.compile(r"[\\`*<>&~]|(?<![^\W_])_|_(?![^\W_])|\](?=[(:\[])")
 """What would be taken for mark-up in plain words."""
 AT_START = re.compile(r"^(?=[#+=-]|\d+[.)] )")
 """What would be taken for mark-up where a line begins."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -43,6 +44,17 @@ Real = Annotated[float, Field(ge=-1e15, le=1e15)]
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value), AfterValidator(_bounded)]
 """A number, or NaN where the file has null, as JSON knows no NaN."""
 Count = Annotated[int, Field(ge=0, lt=2**64)]
+
+
+def _whole(value: Any) -> Any:
+    wanted = [field.name for field in fields(Budget)]
+    if not isinstance(value, dict) or sorted(value) != sorted(wanted):
+        raise ValueError(f"must have {', '.join(wanted)}, no more and no less")
+    return value
+
+
+Spent = Annotated[Budget, BeforeValidator(_whole)]
+"""A budget of tuning, of which nothing goes without saying."""
 Words = dict[str, int | str]
 """Numbers of a rule by name, with words for some."""
 
@@ -78,7 +90,7 @@ class TunedRule(StoredPart):
     textbook_cost: Mean
     episodes: Count
     seed: Count
-    budget: Budget
+    budget: Spent
     selection: Choice
     space: dict[str, tuple[int, int]]
 
@@ -119,7 +131,7 @@ class StoredBudget(StoredPart):
     """Seeds of the evaluation, and the budget of tuning each rule."""
 
     evaluation_seeds: Count
-    tuning: Budget
+    tuning: Spent
 
 
 class StoredComparison(StoredPart):

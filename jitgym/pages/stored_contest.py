@@ -9,8 +9,7 @@ from typing import Final
 from pydantic import model_validator
 
 from jitgym.errors import InputError
-from jitgym.pages.stored import Count, Number, Real, StoredPart, checked, read_json
-from jitgym.search import Budget
+from jitgym.pages.stored import Count, Number, Real, Spent, StoredPart, checked, read_json
 from jitgym.suite import SuiteFile
 
 CONTEST: Final = "standings.json"
@@ -98,7 +97,7 @@ class StoredTuning(StoredPart):
     """How hard the rules of a contest were tuned."""
 
     seed: Count
-    budget: Budget
+    budget: Spent
 
 
 class StoredContest(StoredPart):
