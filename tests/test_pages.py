@@ -488,7 +488,7 @@ def test_nothing_in_the_files_becomes_mark_up(compared, results):
     assert not [a for _, attributes in page.seen for a in attributes if a.startswith("on")]
     assert {attributes["href"][0] for _, attributes in page.of("a")} == {"#"}
     assert "".join(page.words).count("<script>alert(1)</script>") > 15
-    assert "49" not in "".join(page.words).replace("2049", "").split("{{")[1][:9]  # no template within
+    assert "".join(page.words).count("{{ 7*7 }}") > 15
     twin = markdown(results)
     assert not twin.of("script")
     assert [attributes["src"] for _, attributes in twin.of("img")] == ["compare.png"]
