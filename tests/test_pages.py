@@ -35,6 +35,7 @@ pytest.importorskip("matplotlib", reason="needs the extra `plot`")
 
 CONTEST = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "contest"
 VOID = {"meta", "link", "br", "img", "hr", "input"}
+ROW = json.loads((CONTEST / "standings.json").read_text(encoding="utf-8"))["rows"][0]
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> {{ 7*7 }} [a](javascript:alert(3)) | `x` ]]> & _y_"
 
 
@@ -416,6 +417,8 @@ def test_a_value_that_cannot_be_is_one_error(results, change, told):
     [
         ({"rows": [{}]}, "rows[0].task: Field required"),
         ({"plan__seeds": 1}, "plan.seeds: "),
+        ({"rows": [ROW | {"training_seeds": "1.0 x"}]}, "rows[0]: training_seeds must be numbers, got '1.0 x'"),
+        ({"rows": [ROW | {"training_seeds": "inf"}]}, "rows[0]: training_seeds must be numbers, got 'inf'"),
         ({"together__ppo__profile__low": [1.0]}, "profile must have as many shares and bounds as taus"),
         ({"together__ppo__profile__taus": "x"}, "together.ppo.profile.taus: "),
     ],
@@ -434,6 +437,32 @@ def test_rules_of_a_contest_may_be_missing_but_not_broken(stored, tmp_path):
     assert "The tuned rules are missing" in "".join(html(tmp_path).words)
     (tmp_path / "rules.csv").write_text("task,rule\na,b\n", encoding="utf-8")
     assert "rules.csv: looks_at: Field required" in run("report", tmp_path, code=2).stderr
+
+
+@pytest.mark.parametrize("rows", [[], [ROW], [ROW | {"shift": "unheard"}], [ROW | {"percent": None}]])
+def test_a_contest_of_few_rows_has_a_report(stored, tmp_path, rows):
+    shutil.copy(stored / "standings.json", tmp_path)
+    changed(tmp_path, "standings.json", rows=rows, together={}, hashes={}, faults={"four_stage": "it broke"})
+    run("report", tmp_path)
+    text = "".join(html(tmp_path).words)
+    assert "it broke" in text
+    assert ("nothing to compare" in text) == (rows == [] or rows[0]["shift"] != "")
+
+
+@pytest.mark.parametrize("costs", [(-1, 5), (0, 0), (3, 1), (1, 1e9)])
+def test_a_front_of_any_costs_can_be_drawn(results, costs):
+    front = json.loads((results / "results.json").read_text(encoding="utf-8"))["pareto_front"][:1]
+    changed(results, pareto_front=[front[0] | {"cost": cost} for cost in costs])
+    run("report", results)
+    assert any("no other one beats" in figure.caption for figure in figures(results))
+
+
+def test_long_episodes_are_not_simulated_again(results, monkeypatch):
+    monkeypatch.setattr("jitgym.pages.paths.MOST_SLOTS", 319)
+    run("report", results)
+    text = "".join(html(results).words)
+    assert "An episode has more than 319 slots" in text
+    assert "horizon: 40" in text  # the line itself is told
 
 
 def test_folders_and_files_that_cannot_be_used(compared, tmp_path):

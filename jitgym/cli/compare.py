@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from jitgym.cli.common import (
     ThreadsOption,
     app,
     at_least,
+    command_of,
     interrupted,
     progress_board,
     require,
@@ -50,6 +50,7 @@ CURVES = "tensorboard"
 
 @app.command()
 def compare(
+    context: typer.Context,
     scenario: ScenarioArgument,
     out: Annotated[Path, typer.Option(help="Folder for the results; earlier results in it are replaced at the end.")],
     train: Annotated[int, typer.Option(metavar="STEPS", help="Train an agent for this many steps of a line.")] = 0,
@@ -101,10 +102,8 @@ def compare(
 
         algorithm_of(algorithm)
     out = out.resolve()
-    learner = Learner(train, agent, plain, device, algorithm)
-    options = {"rules": rules, "seeds": seeds, "seed": seed, "warm-up": warm_up}
     try:
-        comparison = compared(plan, out, learner, command_of(scenario, options, learner, quick))
+        comparison = compared(plan, out, Learner(train, agent, plain, device, algorithm), command_of(context))
     except KeyboardInterrupt:
         raise interrupted(out) from None
     console = Console(markup=False, highlight=False)
@@ -132,16 +131,6 @@ class Learner:
     plain: bool
     device: str
     algorithm: str = "ppo"
-
-
-def command_of(scenario: str, options: dict[str, Any], learner: Learner, quick: bool) -> str:
-    """Return the command that comes to the same numbers; what goes without saying is left out."""
-    usual = {"rules": "all", "seeds": None, "seed": 0, "warm-up": "0", "train": 0, "agent": None, "algorithm": "ppo"}
-    told = {**options, "train": learner.steps, "agent": learner.stored, "algorithm": learner.algorithm}
-    words = ["jitgym", "compare", scenario]
-    words += [word for name, value in told.items() if value != usual[name] for word in (f"--{name}", str(value))]
-    words += [*(["--plain"] * learner.plain), *(["--device", learner.device] * (learner.device != "cpu"))]
-    return shlex.join([*words, *(["--quick"] * quick), "--out", "DIR"])
 
 
 def compared(plan: Plan, out: Path, learner: Learner, command: str) -> Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -48,7 +49,7 @@ def differences(stored: StoredComparison) -> Figure:
     for i, (name, difference) in enumerate(shown.items()):
         y, colour = 12 + ROW * (i + 0.5), colour_of(stored, name)
         drawing.text(left - 14, y + 4.5, fitted(name, left - 20), "end", "name")
-        if difference.low == difference.low:  # is a number
+        if math.isfinite(difference.low):
             drawing.whisker(scale(difference.low), scale(difference.high), y, "whisker wide", colour)
             drawing.dot(scale(difference.mean), y, 5.5, colour, f"{name}: {words[name]}")
         drawing.text(WIDTH - beside + 18, y + 4.5, words[name], "start", "figures")
@@ -85,7 +86,7 @@ def cost_bars(stored: StoredComparison) -> Figure:
             end += part
         drawing.box(scale(0), top + 4, scale(end) - scale(0), ROW - 8, "", of="outline")
         total = totals[name]
-        if total.high == total.high:
+        if math.isfinite(total.high):
             drawing.whisker(scale(total.low), scale(total.high), top + ROW / 2)
         drawing.text(WIDTH - beside + 14, top + ROW / 2 + 4.5, plus_minus(total, digits), "start", "figures")
     legend = tuple((f"term-{term}", TERMS[term][1]) for term in terms)
@@ -95,12 +96,13 @@ def cost_bars(stored: StoredComparison) -> Figure:
 
 def _part(stored: StoredComparison, name: str, term: str) -> float:
     found = stored.policies[name].cost_by_term.get(term)
-    return found.mean if found is not None and found.mean == found.mean else 0.0
+    return found.mean if found is not None and math.isfinite(found.mean) else 0.0
 
 
 def front(points: Sequence[FrontPoint]) -> Figure:
     """Draw what settings trade: fill rate and stock against cost."""
-    shown = [point for point in points if point.cost <= DEAR * points[0].cost]
+    cheapest = points[0].cost
+    shown = [point for point in points if point.cost - cheapest <= (DEAR - 1) * abs(cheapest)]
     rules = list(dict.fromkeys(point.rule for point in shown))
     own = ("rule", *(f"kind-{i}" for i in range(len(KINDS))))
     colours = {rule: own[i] if i < len(own) else "other" for i, rule in enumerate(rules)}
@@ -117,7 +119,7 @@ def front(points: Sequence[FrontPoint]) -> Figure:
         drawing.across(across, 40, 290, "cost a slot")
         drawing.along(up, left, right, label)
         for point, value in zip(shown, values, strict=True):
-            if value == value:
+            if math.isfinite(value):
                 drawing.dot(across(point.cost), up(value), 5, colours[point.rule], _told(point))
     legend = [(colours[rule], rule) for rule in rules[: len(own)]]
     legend += [("other", ", ".join(rules[len(own) :]))] if len(rules) > len(own) else []

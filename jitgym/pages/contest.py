@@ -116,7 +116,7 @@ def _warnings(stored: StoredContest) -> Iterator[str]:
 
 
 def _standings(stored: StoredContest, leading: str) -> Iterator[Part]:
-    yield charts.standings([row for row in stored.rows if not row.shift and row.kind != BEST])
+    yield from _drawn(stored, "")
     for kind in _kinds(stored):
         here = _rows(stored, kind)
         if here:
@@ -127,6 +127,13 @@ def _standings(stored: StoredContest, leading: str) -> Iterator[Part]:
         "agent is that of all algorithms. The verdict is by the paired 95 % interval (BCa) of the line alone; p is "
         "Holm's over the lines of a table. The best rule is chosen by the seeds of the evaluation, which favours it."
     )
+
+
+def _drawn(stored: StoredContest, shift: str, meaning: str = "") -> Iterator[Part]:
+    """Yield the chart of the standings under a shift or none; a best agent is one of its algorithm and drawn there."""
+    here = [row for row in stored.rows if row.shift == shift and row.kind != BEST]
+    if here:
+        yield charts.standings(here, meaning)
 
 
 def _called(kind: str) -> str:
@@ -169,7 +176,7 @@ def _held_out(stored: StoredContest) -> Iterator[Part]:
     for shift in dict.fromkeys(row.shift for row in stored.rows if row.shift):
         meaning = SHIFTS[shift].meaning if shift in SHIFTS else shift
         yield Heading(f"{meaning[:1].upper()}{meaning[1:]}")
-        yield charts.standings([row for row in stored.rows if row.shift == shift and row.kind != BEST], meaning)
+        yield from _drawn(stored, shift, meaning)
         for kind in _kinds(stored):
             here = _rows(stored, kind, shift)
             if here:

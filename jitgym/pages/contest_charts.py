@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -55,7 +56,7 @@ def standings(here: Sequence[StoredRow], under: str = "") -> Figure:
 def _draw(drawing: Drawing, scale: Scale, y: float, row: StoredRow, colour: str) -> None:
     for score in row.spread:
         drawing.dot(scale(min(score, MOST)), y, 3, colour, of="faint")
-    if row.percent == row.percent:
+    if math.isfinite(row.percent):
         low, high = (scale(min(end, MOST)) for end in (row.percent_low, row.percent_high))
         drawing.line(low, y, high, y, "whisker wide", colour)
         drawing.dot(scale(min(row.percent, MOST)), y, 4.5, colour, f"{row.task}, {row.policy}: {_written(row)}")

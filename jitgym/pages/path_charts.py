@@ -58,7 +58,7 @@ class Paths:
 def stock(paths: Paths) -> Figure:
     """Draw finished goods above the line, and below it what customers wait for, or did not get."""
     lost = paths.scenario.demand.shortage == "lost"
-    below = "lost in a slot" if lost else "backlog"
+    below = "lost sales" if lost else "backlog"
     shown = slice(paths.start, paths.stop)
     nets = {name: (p.finished - (p.lost if lost else p.backlog))[shown] for name, p in paths.by_policy.items()}
     told = f"Finished goods less {below}. " + "; ".join(

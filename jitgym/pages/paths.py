@@ -21,8 +21,8 @@ from jitgym.simulator import Simulator
 
 Loader = Callable[[Path, Scenario], Policy]
 """Reads the agent of a folder for a line; raises :class:`InputError` where it cannot."""
-MOST_STEPS: Final = 40_000
-"""Steps of an episode that is simulated again at most."""
+MOST_SLOTS: Final = 100_000
+"""Slots of an episode that is simulated again at most."""
 
 
 def sample_paths(stored: StoredComparison, folder: Path, load: Loader | None) -> Iterator[Part]:
@@ -37,6 +37,9 @@ def sample_paths(stored: StoredComparison, folder: Path, load: Loader | None) ->
         scenario = line_of(stored)
     except InputError as error:
         yield Words(f"The line cannot be simulated again, so there are no sample paths: {error}")
+        return
+    if scenario.horizon * scenario.slots_per_step > MOST_SLOTS:
+        yield Words(f"An episode has more than {MOST_SLOTS:,} slots, which takes long to simulate: no sample paths.")
         return
     place = typical_place(stored.cost_per_seed[stored.reference])
     seed, steps = np.uint64(stored.evaluation_seeds[place]), _steps(scenario)
@@ -64,15 +67,13 @@ def line_of(stored: StoredComparison) -> Scenario:
     """Return the line that results are of.
 
     Raises:
-        InputError: the description is of no line, of another one than was compared, or of very long episodes.
+        InputError: the description is of no line, or of another one than was compared.
     """
     if _names_a_file(stored.scenario.description):
         raise InputError("its description names a file, which results do not")
     scenario = load_scenario(stored.scenario.description)
     if scenario.hash != stored.scenario.hash:
         raise InputError(f"its description gives the hash {scenario.hash}, the results are of {stored.scenario.hash}")
-    if scenario.horizon > MOST_STEPS:
-        raise InputError(f"an episode has {scenario.horizon:,} steps, which takes too long")
     return scenario
 
 

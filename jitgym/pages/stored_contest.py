@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 from typing import Final
 
@@ -42,9 +43,11 @@ class StoredRow(StoredPart):
     @model_validator(mode="after")
     def _has_numbers(self) -> StoredRow:
         try:
-            _ = self.spread
+            known = all(map(math.isfinite, self.spread))
         except ValueError:
-            raise ValueError(f"training_seeds must be numbers, got {self.training_seeds!r:.80}") from None
+            known = False
+        if not known:
+            raise ValueError(f"training_seeds must be numbers, got {self.training_seeds!r:.80}")
         return self
 
 
