@@ -20,7 +20,7 @@ from jitgym.fields import OFF
 from jitgym.pages import charts, report_page, write_report
 from jitgym.pages.document import Figure, Table
 from jitgym.pages.html import colours
-from jitgym.pages.markdown import plain
+from jitgym.pages.markdown import line, plain
 from jitgym.pages.stored import read_comparison
 from jitgym.pages.stored_contest import read_contest
 from jitgym.pages.svg import Scale
@@ -547,6 +547,13 @@ def test_plain_words_stay_as_they_are_in_markdown(words):
         tags = Tags(MarkdownIt("commonmark").enable("table").render(text))
         assert {tag for tag, _ in tags.seen} <= {"p", "table", "thead", "tbody", "tr", "th", "td"}
         assert words in "".join(tags.words)
+
+
+@pytest.mark.parametrize("words", ["# x", "- x", "+ x", "1. x", "12) x", "===", "---", "> x", "3.5 units"])
+def test_words_that_begin_a_line_are_no_list_or_heading(words):
+    tags = Tags(MarkdownIt("commonmark").render(line(words)))
+    assert [tag for tag, _ in tags.seen] == ["p"]
+    assert "".join(tags.words).strip() == words
 
 
 # -- how it is built --

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 from xml.etree.ElementTree import Element, tostring
 
 from jitgym.pages.document import Page
@@ -49,6 +49,6 @@ def colours(dark: bool = False) -> dict[str, str]:
     return found | DARK if dark else found
 
 
-def _drawn(svg: Element) -> Any:
+def _drawn(svg: Element) -> str:
     """Return a drawing as text, escaped by the library that writes it."""
     return tostring(svg, encoding="unicode")

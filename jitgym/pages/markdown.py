@@ -10,8 +10,8 @@ from jitgym.pages.document import Code, Column, Heading, Page, Part, Table, Term
 
 MEANT = re.compile(r"[\\`*<>&~]|(?<![^\W_])_|_(?![^\W_])|\](?=[(:\[])")
 """What would be taken for mark-up in plain words."""
-AT_START = re.compile(r"^(?=[#+=-]|\d+[.)] )")
-"""What would be taken for mark-up where a line begins."""
+AT_START = re.compile(r"^(\d*)(?=[#+=.)-])")
+"""What would be taken for mark-up where a line begins, after a number or without one."""
 
 
 def markdown_of(page: Page, picture: str) -> str:
@@ -40,7 +40,7 @@ def plain(words: str) -> str:
 
 def line(words: str) -> str:
     """Return words that begin a line so that Markdown shows them as they are."""
-    return AT_START.sub(r"\\", plain(words))
+    return AT_START.sub(r"\1\\", plain(words))
 
 
 def _written(part: Part) -> Iterator[str]:
