@@ -16,6 +16,12 @@ def in_repository(folder: str, *suffixes: str) -> set[str]:
     return {path.as_posix() for path in Path(folder).rglob("*") if path.suffix in suffixes}
 
 
+def pages() -> set[str]:
+    """Files that pages are made from."""
+    kinds = (".html", ".css", ".js", ".svg")
+    return in_repository("jitgym/pages", *kinds) | in_repository("jitgym/web", *kinds)
+
+
 def check_wheel(wheel: str) -> list[str]:
     """Complaints about a wheel."""
     with zipfile.ZipFile(wheel) as archive:
@@ -29,6 +35,7 @@ def check_wheel(wheel: str) -> list[str]:
         complaints.append("no compiled core")
     wanted = {"jitgym/py.typed"}
     wanted |= {path for path in in_repository("jitgym", ".py", ".pyi") if not path.startswith("jitgym/agents/")}
+    wanted |= pages()
     wanted |= {f"jitgym/{path}" for path in in_repository("agents", ".py")}
     wanted |= {f"jitgym/{path}" for path in in_repository("configs", ".yaml", ".csv", ".json")}
     return complaints + [f"missing: {path}" for path in sorted(wanted - set(names))]
@@ -41,7 +48,7 @@ def check_sdist(sdist: str) -> list[str]:
     complaints = [f"linked folder packaged: {name}" for name in names if name.startswith("jitgym/agents")]
     complaints += [f"built file: {name}" for name in names if name.endswith((".c", ".pyc", *BINARIES))]
     wanted = {"pyproject.toml", "setup.py", "README.md", "LICENSE", "constraints.txt"}
-    wanted |= in_repository("jitgym/_core", ".pyx", ".pxd", ".pyi")
+    wanted |= in_repository("jitgym/_core", ".pyx", ".pxd", ".pyi") | pages()
     wanted |= in_repository("agents", ".py") | in_repository("configs", ".yaml", ".csv", ".json")
     return complaints + [f"missing: {path}" for path in sorted(wanted - names)]
 

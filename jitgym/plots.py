@@ -1,7 +1,4 @@
-"""The figure of a comparison: what each policy costs and why, and how the best rule and its challenger run the line.
-
-Colours are from Okabe & Ito's palette, which people with any colour vision can tell apart.
-"""
+"""The figure of a comparison: what each policy costs and why, and how the best rule and its challenger run the line."""
 
 from __future__ import annotations
 
@@ -12,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from jitgym.compare import Comparison, decimals, verdict
+from jitgym.palette import CHALLENGER, FAINT, INK, KINDS, RULE, STATES, TERMS
 from jitgym.results import known
-from jitgym.sample import MACHINE, SamplePath, sample_path
+from jitgym.sample import MACHINE, SamplePath, sample_path, typical_place, window
 from jitgym.scenario import Scenario
 from jitgym.scorecard import COST_TERMS
 from jitgym.standings import BEST, TAUS, Row, Summary
@@ -24,44 +22,10 @@ if TYPE_CHECKING:
 
 SIZE: Final = (16.0, 9.0)
 DPI: Final = 120
-WINDOW: Final = 240
-"""Most records of a sample path that a reader can tell apart."""
-
 LEAST_ROWS: Final = 4
 """Rows that the bars are made for: fewer are not drawn fatter."""
 LEGEND: Final[dict[str, Any]] = {"fontsize": 10.5, "handlelength": 1.2, "columnspacing": 1.4}
 
-INK: Final = "#222222"
-FAINT: Final = "#8a8a8a"
-RULE: Final = "#222222"
-CHALLENGER: Final = "#0072B2"
-KINDS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
-"""Colours of the kinds of policies in the standings of a contest."""
-TERMS: Final = {
-    "wip": ("#0072B2", "work in process"),
-    "finished_goods": ("#56B4E9", "finished goods"),
-    "items": ("#B8B8B8", "purchased items"),
-    "backlog": ("#D55E00", "backlog"),
-    "lost": ("#E69F00", "lost sales"),
-    "ordering": ("#F0E442", "ordering"),
-    "repair": ("#CC79A7", "repairs"),
-    "maintenance": ("#009E73", "planned maintenance"),
-    "setups": ("#5D4B8A", "setups"),
-    "quality": ("#8C510A", "defects"),
-    "spoilage": ("#7A7A3C", "spoilage"),
-}
-"""Colour and label of every cost term."""
-STATES: Final = {
-    "busy": ("#A9CBE3", "working"),
-    "setup": ("#5D4B8A", "setup"),
-    "starved": ("#FFFFFF", "waits for material"),
-    "blocked": ("#DDDDDD", "held back: no card or no room"),
-    "down": ("#D55E00", "broken down"),
-    "waiting": ("#F2B48C", "waits for a technician"),
-    "pm": ("#009E73", "planned maintenance"),
-    "stopped": ("#8C510A", "stopped at a defect"),
-}
-"""Colour and label of everything that a machine can do."""
 STYLE: Final = {
     "font.size": 11,
     "font.family": "sans-serif",
@@ -196,15 +160,8 @@ def draw_paths(figure: Any, comparison: Comparison, shown: Sequence[str]) -> Non
 def typical_seed(comparison: Comparison) -> tuple[np.uint64, int]:
     """Return the seed whose cost under the best rule is the median one, and its place: neither luck nor choice."""
     evaluation = comparison.evaluation
-    cost = evaluation.outcomes[evaluation.reference].cost
-    place = int(np.argsort(cost, kind="stable")[len(cost) // 2])
+    place = typical_place(evaluation.outcomes[evaluation.reference].cost)
     return evaluation.seeds[place], place
-
-
-def window(records: int) -> tuple[int, int]:
-    """Return first and last record of the middle of an episode, as many as can be told apart."""
-    length = min(records, WINDOW)
-    return (records - length) // 2, (records + length) // 2
 
 
 def draw_stock(

@@ -20,6 +20,7 @@ from jitgym.results import versions
 from jitgym.shifts import SHIFTS
 from jitgym.standings import BEST, VERDICTS, Row, Summary, raw_rows, rows, rule_rows, summary
 from jitgym.suite import Suite
+from jitgym.tune import Tuned
 
 Record = Mapping[str, Any]
 
@@ -54,6 +55,7 @@ def publish(
         **about,
         "plan": suite.plan.model_dump(mode="json"),
         "hashes": {name: result.scenario.hash for name, result in results.items()},
+        "tuning": next((_tuning(one) for result in results.values() for one in result.tuned.values()), None),
         "rows": [_flat(row) for row in found],
         "together": {name: _told(one) for name, one in together.items()},
         "faults": dict(faults),
@@ -61,6 +63,11 @@ def publish(
     write_text(folder / "standings.json", to_json(record) + "\n")
     write_text(folder / "standings.md", page_of(record, rules))
     return found, together
+
+
+def _tuning(tuned: Tuned) -> dict[str, Any]:
+    """Return how hard a rule was tuned, as all of a contest are."""
+    return {"seed": tuned.seed, "budget": asdict(tuned.budget)}
 
 
 def keep_selected(results: Mapping[str, TaskResult], algorithms: Sequence[str], out: Path) -> None:
@@ -122,17 +129,19 @@ def _on_fewer(plan: Record, kind: str) -> list[str]:
 
 
 def _table_of(here: Sequence[Record]) -> str:
-    cells = []
-    for row in here:
-        seeds = [100 * (float(score) - 1) for score in row["training_seeds"].split()]
-        spread = f"{np.median(seeds):+.1f}; {min(seeds):+.1f}, {max(seeds):+.1f}" if seeds else ""
-        change = f"{row['percent']:+.2f} [{row['percent_low']:+.2f}, {row['percent_high']:+.2f}]"
-        p = "< .001" if row["p_value"] < 0.001 else f"{row['p_value']:.3f}"
-        steps, seconds = row["training_steps"], row["training_seconds"]
-        trained = f"{steps / 1e6:.3g} M steps, {seconds:.0f} s" if steps else ""
-        told = (row["policy"], change, p, spread, trained, row["verdict"])
-        cells.append((f"`{row['task']}`", row["rule"], f"{row['rule_cost']:.4g}", *told))
-    return markdown_table(HEADS, cells)
+    return markdown_table(HEADS, ((f"`{task}`", *rest) for task, *rest in map(cells_of, here)))
+
+
+def cells_of(row: Record) -> tuple[str, ...]:
+    """Return a row of the standings as ``HEADS`` has it."""
+    seeds = [100 * (float(score) - 1) for score in row["training_seeds"].split()]
+    spread = f"{np.median(seeds):+.1f}; {min(seeds):+.1f}, {max(seeds):+.1f}" if seeds else ""
+    change = f"{row['percent']:+.2f} [{row['percent_low']:+.2f}, {row['percent_high']:+.2f}]"
+    p = "< .001" if row["p_value"] < 0.001 else f"{row['p_value']:.3f}"
+    steps, seconds = row["training_steps"], row["training_seconds"]
+    trained = f"{steps / 1e6:.3g} M steps, {seconds:.0f} s" if steps else ""
+    told = (row["policy"], change, p, spread, trained, row["verdict"])
+    return (row["task"], row["rule"], f"{row['rule_cost']:.4g}", *told)
 
 
 def counted(here: Sequence[Record]) -> str:

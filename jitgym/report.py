@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from rich.text import Text
 from jitgym.compare import Comparison, decimals, verdict
 from jitgym.contest import TaskResult
 from jitgym.results import budget_of, information_of, known, spelled
+from jitgym.search import Budget
 from jitgym.standings import BEST, Row
 from jitgym.stats import Interval
 from jitgym.tune import Tuned
@@ -87,7 +88,7 @@ def _costs(comparison: Comparison) -> Table:
     table = plain_table("\npolicy", "cost a slot\n± 95 % CI", against, "p\n(Holm)", "\nsetting", text=("\nsetting",))
     costs = {name: known(evaluation.outcomes[name].cost) for name in comparison.ranking}
     differences = {name: evaluation.difference(name) for name in comparison.ranking if name != evaluation.reference}
-    cost_places, difference_places = map(_places, (costs, differences))
+    cost_places, difference_places = map(places, (costs.values(), differences.values()))
     for name, cost in costs.items():
         told_apart = name in differences
         difference = signed(differences[name], difference_places) if told_apart else "best rule"
@@ -112,9 +113,9 @@ def p_value(p: float) -> str:
     return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
-def _places(intervals: dict[str, Interval]) -> int:
+def places(intervals: Iterable[Interval]) -> int:
     """Return the decimals that do justice to every interval of a column."""
-    return max((decimals(values) for values in intervals.values()), default=2)
+    return max((decimals(values) for values in intervals), default=2)
 
 
 def _figures(comparison: Comparison) -> Table:
@@ -127,9 +128,14 @@ def _figures(comparison: Comparison) -> Table:
 
 
 def setting_of(tuned: Tuned, textbook: bool = False) -> str:
-    """Return a rule's numbers in one line, e.g. ``kanban 1 2 7 3, target 4``."""
+    """Return a rule's numbers in one line."""
+    return setting(spelled(tuned.family, tuned.family.start if textbook else tuned.numbers))
+
+
+def setting(numbers: Mapping[str, int | str]) -> str:
+    """Return numbers by name in one line, e.g. ``kanban 1 2 7 3, target 4``."""
     kinds: dict[str, list[str]] = {}
-    for name, value in spelled(tuned.family, tuned.family.start if textbook else tuned.numbers).items():
+    for name, value in numbers.items():
         kinds.setdefault(name.partition("[")[0], []).append(str(value))
     return ", ".join(f"{kind} {' '.join(values)}" for kind, values in kinds.items()) or "nothing to set"
 
@@ -145,7 +151,7 @@ def tuning_report(tuned: Mapping[str, Tuned]) -> RenderableType:
         cells = (plus_minus(one.cost), number(one.start_cost.mean, 4), one.family.information, f"{one.episodes:,}")
         table.add_row(name, *cells, setting_of(one))
     told = next(iter(tuned.values()))
-    return Group(table, "", _front(tuned), "", _how(told))
+    return Group(table, "", _front(tuned), "", how_tuned(told.seed, told.budget))
 
 
 def _one_tuned(tuned: Tuned) -> RenderableType:
@@ -161,14 +167,13 @@ def _one_tuned(tuned: Tuned) -> RenderableType:
     left = "one was left" if choice.left == 1 else f"{choice.left} could not be told apart"
     chosen = f" Of {choice.finalists} finalists {left} after {choice.episodes} fresh episodes each."
     spent = f"{tuned.episodes:,} episodes simulated.{chosen if choice.finalists > 1 else ''}"
-    return Group(title, table, spent, _how(tuned))
+    return Group(title, table, spent, how_tuned(tuned.seed, tuned.budget))
 
 
-def _how(tuned: Tuned) -> str:
+def how_tuned(seed: int, budget: Budget) -> str:
     """Return in a sentence how rules have been tuned."""
-    budget = tuned.budget
     return (
-        f"Tuning seed {tuned.seed}: {budget.trials} vectors explored on {budget.first} episodes each, then moves "
+        f"Tuning seed {seed}: {budget.trials} vectors explored on {budget.first} episodes each, then moves "
         f"compared on up to {budget.last}; finalists by Kim and Nelson's procedure (95 %, differences of "
         f"{100 * budget.indifference:g} % of the cost); costs on {budget.final:,} fresh episodes."
     )

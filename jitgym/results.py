@@ -30,7 +30,12 @@ from jitgym.tuning import pareto_front
 
 FORMAT: Final = 2
 """Raised when a reader of ``results.json`` would have to change."""
-FILES: Final = ("results.json", "results.csv", "costs_per_seed.csv", "kpis_per_seed.csv", "compare.png", "agent")
+REPORT: Final = ("report.html", "report.md")
+"""What `jitgym report` writes into a folder of results unless told otherwise."""
+FILES: Final = (
+    *("results.json", "results.csv", "costs_per_seed.csv", "kpis_per_seed.csv", "compare.png", "agent"),
+    *REPORT,
+)
 """All that a results folder may hold; a folder with anything else in it is never replaced."""
 PACKAGES: Final = ("numpy", "scipy", "gymnasium", "optuna", "torch", "stable-baselines3", "sb3-contrib", "safetensors")
 
@@ -105,6 +110,25 @@ def spelled_value(kind: str, value: int) -> int | str:
     return "never" if kind == "pm_level" else "off"
 
 
+def unspelled(family: RuleFamily, words: Mapping[str, int | str]) -> list[int]:
+    """Return the numbers of a rule that :func:`spelled` has put into words.
+
+    Raises:
+        InputError: other names than those of the rule's numbers, or a word that stands for none of them.
+    """
+    names = [number.name for number in family.numbers]
+    if sorted(names) != sorted(words):
+        raise InputError(f"numbers of {family.name} must be {', '.join(names)}, got {', '.join(words)}")
+    found = []
+    for number in family.numbers:
+        value = words[number.name]
+        value = number.never if value == "never" and number.never is not None else value
+        if not isinstance(value, int) or not number.low <= value <= number.high:
+            raise InputError(f"{number.name} must be in {number.low}..{number.high}, got {value!r:.40}")
+        found.append(value)
+    return found
+
+
 def tuning_record(tuned: Tuned) -> dict[str, Any]:
     """Return what tuning a rule found, from where, and at what expense."""
     return {
@@ -124,10 +148,6 @@ def tuning_record(tuned: Tuned) -> dict[str, Any]:
 
 def tunings_record(plan: Plan, tuned: Mapping[str, Tuned]) -> dict[str, Any]:
     """Return what tuning some rules of a line found, and the settings that trade cost, fill rate and stock."""
-    front = [
-        {"rule": p.rule, "numbers": spelled(tuned[p.rule].family, p.numbers), **asdict(p.tried)}
-        for p in pareto_front(tuned)
-    ]
     return {
         "format": FORMAT,
         "scenario": plan.scenario.name,
@@ -135,9 +155,17 @@ def tunings_record(plan: Plan, tuned: Mapping[str, Tuned]) -> dict[str, Any]:
         "seed": plan.seed,
         "quick": plan.quick,
         "rules": {name: tuning_record(one) for name, one in tuned.items()},
-        "pareto_front": front,
+        "pareto_front": front_record(tuned),
         "versions": versions(),
     }
+
+
+def front_record(tuned: Mapping[str, Tuned]) -> list[dict[str, Any]]:
+    """Return the settings that trade cost, fill rate and stock, with what they came to in the search."""
+    return [
+        {"rule": p.rule, "numbers": spelled(tuned[p.rule].family, p.numbers), **asdict(p.tried)}
+        for p in pareto_front(tuned)
+    ]
 
 
 def versions() -> dict[str, str]:
@@ -157,13 +185,14 @@ def known(values: Floats) -> Interval:
     return interval(values) if len(values) > 1 else Interval(math.nan, math.nan, math.nan, math.nan)
 
 
-def results_record(comparison: Comparison) -> dict[str, Any]:
-    """Return everything that ``results.json`` holds."""
+def results_record(comparison: Comparison, command: str = "") -> dict[str, Any]:
+    """Return everything that ``results.json`` holds; the command is what does it again."""
     plan, evaluation = comparison.plan, comparison.evaluation
     scenario = plan.scenario
     return {
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": command,
         "versions": versions(),
         "scenario": {
             "name": scenario.name,
@@ -174,6 +203,7 @@ def results_record(comparison: Comparison) -> dict[str, Any]:
         "quick": plan.quick,
         "budget": {"evaluation_seeds": plan.n_seeds, "tuning": asdict(plan.budget)},
         "rules": {name: tuning_record(tuned) for name, tuned in comparison.tuned.items()},
+        "pareto_front": front_record(comparison.tuned),
         "agent": comparison.agent.facts if comparison.agent else None,
         "reference": evaluation.reference,
         "verdict": verdict(comparison),
@@ -216,9 +246,9 @@ def budget_of(comparison: Comparison, name: str) -> str:
     return f"{agent.facts.get('steps', '?')} steps" if agent is not None else "?"
 
 
-def write_results(comparison: Comparison, folder: Path) -> None:
+def write_results(comparison: Comparison, folder: Path, command: str = "") -> None:
     """Write ``results.json``, ``results.csv``, ``costs_per_seed.csv`` and ``kpis_per_seed.csv`` into a folder."""
-    write_text(folder / "results.json", to_json(results_record(comparison)) + "\n")
+    write_text(folder / "results.json", to_json(results_record(comparison, command)) + "\n")
     write_csv(folder / "results.csv", _policy_rows(comparison))
     write_csv(folder / "costs_per_seed.csv", _seed_rows(comparison))
     write_csv(folder / "kpis_per_seed.csv", _kpi_rows(comparison))

@@ -17,6 +17,8 @@ from jitgym.simulator import Simulator
 
 MACHINE: Final = ("busy", "setup", "starved", "blocked", "down", "waiting", "pm", "stopped")
 """What a machine can do in a slot, as the ledger counts it; a path holds places in this tuple."""
+WINDOW: Final = 240
+"""Most records of a path that a reader can tell apart."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,18 @@ class SamplePath:
     backlog: npt.NDArray[np.int64]
     lost: npt.NDArray[np.int64]
     machine: npt.NDArray[np.int64]
+
+
+def typical_place(costs: npt.ArrayLike) -> int:
+    """Return which of the costs ``(n_seeds,)`` is the median one: its seed is neither luck nor choice."""
+    order = np.argsort(np.asarray(costs), kind="stable")
+    return int(order[len(order) // 2])
+
+
+def window(records: int) -> tuple[int, int]:
+    """Return first and last record of the middle of an episode, as many as can be told apart."""
+    length = min(records, WINDOW)
+    return (records - length) // 2, (records + length) // 2
 
 
 def sample_path(scenario: Scenario, policy: Policy, seed: np.uint64, steps: int | None = None) -> SamplePath:

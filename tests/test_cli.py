@@ -28,7 +28,7 @@ from jitgym.stats import Interval
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNELS = benchmark.kernels()
-FILES = {"results.json", "results.csv", "costs_per_seed.csv", "kpis_per_seed.csv", "compare.png"}
+FILES = {"results.json", "results.csv", "costs_per_seed.csv", "kpis_per_seed.csv", "compare.png", *results.REPORT}
 
 
 @pytest.mark.agents
@@ -56,7 +56,7 @@ def quick(scenario, out, *more, code=0):
 
 def test_help_and_version():
     assert run("--version").stdout.strip() == f"jitgym {jitgym.__version__}"
-    for name in ("compare", "tune", "scenarios", "show", "bench"):
+    for name in ("compare", "tune", "scenarios", "show", "bench", "report"):
         assert name in run("--help").stdout
         assert "Usage" in run(name, "--help").stdout
 

@@ -54,6 +54,7 @@ ROOMS = [
     {"web"},
     {"notebook"},
     {"publish", "dataset"},
+    {"pages"},
     {"cli"},
     {"agents"},
 ]
@@ -62,12 +63,12 @@ RANK = {module: rank for rank, room in enumerate(ROOMS) for module in room}
 LATE = {("cli", "agents")}
 PUBLIC = {"errors", "fields", "ledger", "scenario", "simulator"}
 HEAVY = {"torch", "stable_baselines3", "matplotlib", "simpy", "pandas", "tensorboard", "statsmodels", "surpyval"}
-HEAVY |= {"sb3_contrib", "safetensors", "optuna", "PIL", "moviepy", "anywidget"}
+HEAVY |= {"sb3_contrib", "safetensors", "optuna", "PIL", "moviepy", "anywidget", "jinja2"}
 HEAVY |= {"minari", "h5py", "pettingzoo", "mo_gymnasium"}
 # an extra and the only modules that may import it at all
 HOMES = {"torch": {"agents"}, "stable_baselines3": {"agents"}, "matplotlib": {"plots"}, "optuna": {"search"}}
 HOMES |= {"PIL": {"render", "dataset"}, "anywidget": {"notebook"}, "minari": {"dataset"}, "pettingzoo": {"parallel"}}
-HOMES |= {"mo_gymnasium": set()}
+HOMES |= {"mo_gymnasium": set(), "jinja2": {"pages"}}
 # a module that is nothing but the class of an extra's interface, which no other module may import
 ADAPTORS = {"parallel": "pettingzoo"}
 

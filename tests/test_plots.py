@@ -11,8 +11,9 @@ import pytest
 
 from jitgym.compare import Agent, Plan, evaluate_all, families_of, tune_rules
 from jitgym.jobs import Store
+from jitgym.palette import STATES, TERMS
 from jitgym.rules import ConstantRule, rule_family
-from jitgym.sample import MACHINE, sample_path
+from jitgym.sample import MACHINE, WINDOW, sample_path, window
 from jitgym.scenario import load_scenario
 from jitgym.scorecard import COST_TERMS
 from jitgym.search import Budget
@@ -91,9 +92,9 @@ def test_bars_are_the_costs():
 
 
 def test_everything_that_can_happen_has_a_colour_of_its_own():
-    assert list(plots.TERMS) == list(COST_TERMS)
-    assert list(plots.STATES) == list(MACHINE)
-    for legend in (plots.TERMS, plots.STATES):
+    assert list(TERMS) == list(COST_TERMS)
+    assert list(STATES) == list(MACHINE)
+    for legend in (TERMS, STATES):
         assert (
             len({colour for colour, _ in legend.values()})
             == len({label for _, label in legend.values()})
@@ -120,9 +121,9 @@ def test_typical_seed_has_the_median_cost():
 
 
 def test_window_is_the_middle():
-    assert plots.window(10) == (0, 10)
-    start, stop = plots.window(2000)
-    assert stop - start == plots.WINDOW
+    assert window(10) == (0, 10)
+    start, stop = window(2000)
+    assert stop - start == WINDOW
     assert start + stop == 2000
 
 

@@ -8,6 +8,8 @@ import json
 import pytest
 from commands import run
 
+from jitgym.results import REPORT
+
 
 @pytest.fixture
 def contest(short, tmp_path):
@@ -27,7 +29,8 @@ def test_a_suite_is_done_and_done_again_from_what_is_kept(contest, tmp_path, bar
     record = json.loads((out / "standings.json").read_text())
     assert record["command"] == f"jitgym suite {contest} --quick --no-agents --seed 3 --out DIR"
     assert list(record["hashes"]) == ["short", "other"]
-    assert {"standings.md", "rules.csv", "raw.csv"} <= {path.name for path in out.iterdir()}
+    assert record["tuning"]["seed"] == 3
+    assert {"standings.md", "rules.csv", "raw.csv", *REPORT} <= {path.name for path in out.iterdir()}
     jobs = {path: path.stat().st_mtime_ns for path in (out / "jobs").iterdir()}
     run(*asked)
     assert {path: path.stat().st_mtime_ns for path in (out / "jobs").iterdir()} == jobs

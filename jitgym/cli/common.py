@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,6 +92,18 @@ def interrupted(out: Path | None) -> typer.Exit:
 def work_of(out: Path) -> Path:
     """Return where unfinished work is kept: beside the results, which stay as they are until the end."""
     return out.with_name(f"{out.name}.work")
+
+
+def command_of(context: typer.Context) -> str:
+    """Return the command as it was given, with DIR for the folder of results and without what changes no number."""
+    words = ["jitgym", str(context.command.name)]
+    for parameter in context.command.params:
+        name, source = str(parameter.name), context.get_parameter_source(str(parameter.name))
+        if source is not None and source.name == "COMMANDLINE" and name not in ("out", "threads"):
+            value = context.params[name]
+            flag = [] if parameter.param_type_name == "argument" else [parameter.opts[0]]
+            words += flag if value is True else [*flag, str(value)]
+    return shlex.join([*words, "--out", "DIR"])
 
 
 def at_least(least: int, name: str, value: int) -> int:

@@ -17,6 +17,7 @@ from jitgym.cli.common import (
     ThreadsOption,
     app,
     at_least,
+    command_of,
     interrupted,
     progress_board,
     require,
@@ -38,7 +39,7 @@ from jitgym.compare import (
 from jitgym.errors import InputError
 from jitgym.jobs import Report, Store
 from jitgym.report import comparison_report
-from jitgym.results import results_folder, write_results
+from jitgym.results import REPORT, results_folder, write_results
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.stats import LEAST_SERIES
 from jitgym.tune import Tuned
@@ -49,6 +50,7 @@ CURVES = "tensorboard"
 
 @app.command()
 def compare(
+    context: typer.Context,
     scenario: ScenarioArgument,
     out: Annotated[Path, typer.Option(help="Folder for the results; earlier results in it are replaced at the end.")],
     train: Annotated[int, typer.Option(metavar="STEPS", help="Train an agent for this many steps of a line.")] = 0,
@@ -67,7 +69,7 @@ def compare(
 ) -> None:
     """Tune the classic rules of a line, train or load an agent, and run all on the same seeds.
 
-    Prints tables and a verdict; writes JSON, CSV, a figure and the agent into a folder, all of it or nothing.
+    Prints tables and a verdict; writes a page to read, JSON, CSV, a figure and the agent into a folder, all or nothing.
     """
     described = load_scenario(scenario)
     replications = (QUICK_SEEDS if quick else SEEDS) if seeds is None else seeds
@@ -101,12 +103,12 @@ def compare(
         algorithm_of(algorithm)
     out = out.resolve()
     try:
-        comparison = compared(plan, out, Learner(train, agent, plain, device, algorithm))
+        comparison = compared(plan, out, Learner(train, agent, plain, device, algorithm), command_of(context))
     except KeyboardInterrupt:
         raise interrupted(out) from None
     console = Console(markup=False, highlight=False)
     console.print(comparison_report(comparison))
-    console.print(f"\nResults in {out}", soft_wrap=True)
+    console.print(f"\nResults in {out}, to read in {out / REPORT[0]}", soft_wrap=True)
 
 
 def warm_up_steps(told: str, scenario: Scenario) -> int | None:
@@ -131,8 +133,9 @@ class Learner:
     algorithm: str = "ppo"
 
 
-def compared(plan: Plan, out: Path, learner: Learner) -> Comparison:
+def compared(plan: Plan, out: Path, learner: Learner, command: str) -> Comparison:
     """Tune, train or load, evaluate, and write the results."""
+    from jitgym.pages import write_report
     from jitgym.plots import write_figure
 
     with results_folder(out) as folder:
@@ -143,8 +146,9 @@ def compared(plan: Plan, out: Path, learner: Learner) -> Comparison:
                 start = None if learner.plain else best_rule(tuned)
                 agent = train_agent(plan, start, learner, work_of(out) / "training", folder / "agent", report)
             comparison = evaluate_all(plan, tuned, agent, report)
-        write_results(comparison, folder)
+        write_results(comparison, folder, command)
         write_figure(comparison, folder / "compare.png")
+        write_report(folder, load=lambda *_: comparison.policies[Agent.name])
     shutil.rmtree(work_of(out), ignore_errors=True)
     return comparison
 

@@ -62,6 +62,7 @@ def suite(
     except KeyboardInterrupt:
         typer.echo(f"interrupted: what is done is kept in {out}: the same command goes on with it", err=True)
         raise typer.Exit(INTERRUPTED) from None
+    from jitgym.pages import write_report
     from jitgym.plots import write_standings_figure
 
     out.mkdir(parents=True, exist_ok=True)
@@ -72,9 +73,10 @@ def suite(
     keep_selected(results, described.plan.algorithms, out)
     if found:
         write_standings_figure(found, together, out / "standings.png")
+    page, _ = write_report(out)
     console = Console(markup=False, highlight=False)
     console.print(standings_report(results, found, contest.faults))
-    console.print(f"\nResults in {out.resolve()}", soft_wrap=True)
+    console.print(f"\nResults in {out.resolve()}, to read in {page.resolve()}", soft_wrap=True)
     if contest.faults:
         raise typer.Exit(FAILURE)
 
