@@ -30,7 +30,7 @@ def offered(line: str) -> list[str]:
 
 
 def test_commands():
-    assert {"compare", "tune", "teach", "scorecard", "fit"} <= set(offered("jitgym "))
+    assert {"compare", "tune", "teach", "scorecard"} <= set(offered("jitgym "))
 
 
 def test_scenarios():

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from typer.core import TyperGroup
 
 from jitgym import __version__
+from jitgym.cli.complete import scenario_name
 from jitgym.errors import InputError
 from jitgym.jobs import Report
 
@@ -47,14 +48,18 @@ class _Group(TyperGroup):
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 ScenarioArgument = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="Name of a scenario (see [bold]jitgym scenarios[/]) or a YAML file.")
+    str,
+    typer.Argument(
+        metavar="SCENARIO",
+        help="Name of a scenario (see [bold]jitgym scenarios[/]) or a YAML file.",
+        autocompletion=scenario_name,
+    ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Fixes all luck: the same seed gives the same numbers.")]
 ThreadsOption = Annotated[

@@ -23,6 +23,7 @@ from jitgym.cli.common import (
     require,
     work_of,
 )
+from jitgym.cli.complete import algorithm_name, rule_name
 from jitgym.compare import (
     FULL,
     QUICK,
@@ -55,11 +56,16 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for the results; earlier results in it are replaced at the end.")],
     train: Annotated[int, typer.Option(metavar="STEPS", help="Train an agent for this many steps of a line.")] = 0,
     agent: Annotated[Path | None, typer.Option(metavar="DIR", help="Load a stored agent instead.")] = None,
-    rules: Annotated[str, typer.Option(help="Rules to tune, as [bold]kanban,conwip+age[/], or [bold]all[/].")] = "all",
+    rules: Annotated[
+        str,
+        typer.Option(help="Rules to tune, as [bold]kanban,conwip+age[/], or [bold]all[/].", autocompletion=rule_name),
+    ] = "all",
     seeds: Annotated[int | None, typer.Option(help="Replications; 1000 unless told, with --quick 100.")] = None,
     seed: SeedOption = 0,
     plain: Annotated[bool, typer.Option("--plain", help="Train from nothing, not from the best tuned rule.")] = False,
-    algorithm: Annotated[str, typer.Option(help="ppo, maskable_ppo, sac, dqn, es, dcl or counted.")] = "ppo",
+    algorithm: Annotated[
+        str, typer.Option(help="ppo, maskable_ppo, sac, dqn, es, dcl or counted.", autocompletion=algorithm_name)
+    ] = "ppo",
     device: Annotated[str, typer.Option(help="Where the agent runs: [bold]cpu[/] or [bold]cuda[/].")] = "cpu",
     threads: ThreadsOption = 1,
     quick: QuickOption = False,

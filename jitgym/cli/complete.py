@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import typer
+
 from jitgym.errors import InputError
 from jitgym.files import scenario_files, scenario_folder
 from jitgym.rules import rule_names
@@ -36,9 +38,10 @@ def algorithm_name(incomplete: str) -> list[str]:
     return _those(ALGORITHMS, incomplete)
 
 
-def rule_name(ctx: Any, incomplete: str) -> list[str]:
+def rule_name(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a rule of the scenario that stands before it, the last one of a list such as ``kanban,con``."""
-    scenario = ctx.params.get("scenario")
+    # an option that still lacks its value ends the parsing, and what stood before it is left over
+    scenario = ctx.params.get("scenario") or next(iter(ctx.args), None)
     if scenario is None:
         return []
     try:

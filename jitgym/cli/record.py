@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from jitgym.cli.common import INTERRUPTED, ScenarioArgument, SeedOption, app, at_least, progress_board, require
+from jitgym.cli.complete import rule_name
 from jitgym.dataset import new_place, record
 from jitgym.errors import InputError
 from jitgym.evaluate import Policy
@@ -23,7 +24,9 @@ def record_command(
     dataset: Annotated[
         str, typer.Option(metavar="ID", help="Minari's id of the dataset to write: name-v0 or folder/name-v0.")
     ],
-    rule: Annotated[str | None, typer.Option(help="The rule to run, with its textbook numbers.")] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="The rule to run, with its textbook numbers.", autocompletion=rule_name)
+    ] = None,
     tuned: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Take the rule's numbers from what tune --out wrote.")
     ] = None,

@@ -26,6 +26,7 @@ from jitgym.cli.common import (
     require_place,
 )
 from jitgym.cli.compare import load_agent
+from jitgym.cli.complete import rule_name
 from jitgym.compare import FULL, QUICK, Plan, tune_rules
 from jitgym.errors import InputError
 from jitgym.evaluate import Policy, run_policy
@@ -46,11 +47,18 @@ def scorecard_command(
         str, typer.Option(help="shift, day or week of the scenario's calendar, or a number of slots.")
     ] = "week",
     rule: Annotated[
-        str | None, typer.Option(help="A rule to tune, as [bold]kanban[/], or with numbers: [bold]kanban:1,2,7,3,4[/].")
+        str | None,
+        typer.Option(
+            help="A rule to tune, as [bold]kanban[/], or with numbers: [bold]kanban:1,2,7,3,4[/].",
+            autocompletion=rule_name,
+        ),
     ] = None,
     agent: Annotated[Path | None, typer.Option(metavar="DIR", help="A stored agent instead.")] = None,
     against: Annotated[
-        str | None, typer.Option(help="Rule that figures are a multiple of; kanban, where the line has it.")
+        str | None,
+        typer.Option(
+            help="Rule that figures are a multiple of; kanban, where the line has it.", autocompletion=rule_name
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Lines, each with luck of its own.")] = 100,
     seed: SeedOption = 0,

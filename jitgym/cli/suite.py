@@ -19,6 +19,7 @@ from jitgym.cli.common import (
     progress_board,
     require,
 )
+from jitgym.cli.complete import suite_name
 from jitgym.compare import FULL, QUICK
 from jitgym.contest import Contest, Learning
 from jitgym.errors import InputError
@@ -30,7 +31,9 @@ from jitgym.suite import read_suite
 
 @app.command()
 def suite(
-    suite: Annotated[str, typer.Argument(metavar="SUITE", help="Name of a suite, or a YAML file.")],
+    suite: Annotated[
+        str, typer.Argument(metavar="SUITE", help="Name of a suite, or a YAML file.", autocompletion=suite_name)
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the results; what is done in it already is not done again.")],
     seed: SeedOption = 0,
     threads: Annotated[int, typer.Option(help="Processes that share the work.")] = 1,

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from jitgym.cli.common import ScenarioArgument, SeedOption, app, at_least
+from jitgym.cli.complete import lesson_name, rule_name
 from jitgym.files import scenario_files, write_text
 from jitgym.scenario import load_scenario
 
@@ -52,7 +53,10 @@ def teach(
 
 @app.command()
 def lessons(
-    lesson: Annotated[str | None, typer.Argument(metavar="[LESSON]", help="One of them: text and figures.")] = None,
+    lesson: Annotated[
+        str | None,
+        typer.Argument(metavar="[LESSON]", help="One of them: text and figures.", autocompletion=lesson_name),
+    ] = None,
     runs: Annotated[int, typer.Option(help="Runs that the figures are means of.")] = 1000,
     seed: SeedOption = 0,
 ) -> None:
@@ -71,7 +75,10 @@ def replay(
     scenario: ScenarioArgument,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file to write.")],
     rule: Annotated[
-        list[str] | None, typer.Option(help="One or two rules, with their textbook numbers; or [bold]default[/].")
+        list[str] | None,
+        typer.Option(
+            help="One or two rules, with their textbook numbers; or [bold]default[/].", autocompletion=rule_name
+        ),
     ] = None,
     slots: Annotated[int, typer.Option(help="Slots to play.")] = 400,
     seed: SeedOption = 0,

@@ -23,6 +23,7 @@ from jitgym.cli.common import (
     require_place,
     work_of,
 )
+from jitgym.cli.complete import rule_name
 from jitgym.compare import FULL, QUICK, Plan, families_of, tune_rules
 from jitgym.files import to_json, write_text
 from jitgym.jobs import Store
@@ -34,7 +35,12 @@ from jitgym.scenario import load_scenario
 @app.command("tune")
 def tune_command(
     scenario: ScenarioArgument,
-    rule: Annotated[str, typer.Option(help="Rules, as [bold]kanban[/], [bold]kanban,conwip+age[/] or [bold]all[/].")],
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="Rules, as [bold]kanban[/], [bold]kanban,conwip+age[/] or [bold]all[/].", autocompletion=rule_name
+        ),
+    ],
     seed: SeedOption = 0,
     threads: ThreadsOption = 1,
     quick: QuickOption = False,
