@@ -19,6 +19,12 @@ from jitgym.cli.complete import scenario_name
 from jitgym.errors import InputError
 from jitgym.jobs import Report
 
+LOOKING = "Look around"
+COMPARING = "Tune and compare"
+TEACHING = "Teach"
+DATA = "Data in and out"
+"""Panels of the help that a command stands in."""
+
 FAILURE = 1
 INPUT_ERROR = 2
 INTERRUPTED = 130

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from jitgym.cli.common import (
+    COMPARING,
     QuickOption,
     ScenarioArgument,
     SeedOption,
@@ -49,7 +50,7 @@ CURVES = "tensorboard"
 """Where training writes its curves, in the folder of its checkpoints and then in that of the agent."""
 
 
-@app.command()
+@app.command(rich_help_panel=COMPARING)
 def compare(
     context: typer.Context,
     scenario: ScenarioArgument,

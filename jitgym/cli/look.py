@@ -9,26 +9,26 @@ import typer
 from rich.console import Console
 
 from jitgym.benchmark import BUDGET, QUICK_BUDGET, BenchmarkPlan, benchmark_report, run_benchmark
-from jitgym.cli.common import ScenarioArgument, app, at_least, progress_board
+from jitgym.cli.common import LOOKING, ScenarioArgument, app, at_least, progress_board
 from jitgym.describe import scenario_report, scenarios_report
 from jitgym.files import to_json, write_text
 from jitgym.scenario import load_scenario
 from jitgym.schema import scenario_schema
 
 
-@app.command()
+@app.command(rich_help_panel=LOOKING)
 def scenarios() -> None:
     """List the scenarios that come with the package."""
     Console(markup=False, highlight=False).print(scenarios_report())
 
 
-@app.command()
+@app.command(rich_help_panel=LOOKING)
 def show(scenario: ScenarioArgument) -> None:
     """Show a line: its stages, suppliers, prices, knobs, and what an agent observes."""
     Console(markup=False, highlight=False).print(scenario_report(load_scenario(scenario)))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOKING)
 def schema(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it to a file, for an editor.")] = None,
 ) -> None:
@@ -43,7 +43,7 @@ def schema(
         write_text(out, text)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOKING)
 def bench(
     scenario: ScenarioArgument = "four_stage",
     threads: Annotated[int, typer.Option(help="Threads to measure beside one.")] = 2,

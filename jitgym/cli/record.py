@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jitgym.cli.common import INTERRUPTED, ScenarioArgument, SeedOption, app, at_least, progress_board, require
+from jitgym.cli.common import DATA, INTERRUPTED, ScenarioArgument, SeedOption, app, at_least, progress_board, require
 from jitgym.cli.complete import rule_name
 from jitgym.dataset import new_place, record
 from jitgym.errors import InputError
@@ -18,7 +18,7 @@ from jitgym.rules import RuleFamily, rule_family
 from jitgym.scenario import Scenario, load_scenario
 
 
-@app.command("record")
+@app.command("record", rich_help_panel=DATA)
 def record_command(
     scenario: ScenarioArgument,
     dataset: Annotated[

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from jitgym.cli.common import app
+from jitgym.cli.common import COMPARING, app
 from jitgym.errors import InputError
 from jitgym.evaluate import Policy
 from jitgym.scenario import Scenario
 
 
-@app.command()
+@app.command(rich_help_panel=COMPARING)
 def report(
     results: Annotated[Path, typer.Argument(metavar="DIR", help="Results of [bold]compare[/] or [bold]suite[/].")],
     out: Annotated[

@@ -15,6 +15,7 @@ from rich.console import Console
 from jitgym.cadence import Periods, Review, period_slots, reviewed
 from jitgym.cadence_report import review_report, review_rows
 from jitgym.cli.common import (
+    COMPARING,
     QuickOption,
     ScenarioArgument,
     SeedOption,
@@ -40,7 +41,7 @@ REFERENCE = "kanban"
 AGENT = "agent"
 
 
-@app.command("scorecard")
+@app.command("scorecard", rich_help_panel=COMPARING)
 def scorecard_command(
     scenario: ScenarioArgument,
     period: Annotated[

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from jitgym.cli.common import (
+    COMPARING,
     FAILURE,
     INTERRUPTED,
     QuickOption,
@@ -29,7 +30,7 @@ from jitgym.report import standings_report
 from jitgym.suite import read_suite
 
 
-@app.command()
+@app.command(rich_help_panel=COMPARING)
 def suite(
     suite: Annotated[
         str, typer.Argument(metavar="SUITE", help="Name of a suite, or a YAML file.", autocompletion=suite_name)

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from jitgym.cli.common import ScenarioArgument, SeedOption, app, at_least
+from jitgym.cli.common import TEACHING, ScenarioArgument, SeedOption, app, at_least
 from jitgym.cli.complete import lesson_name, rule_name
 from jitgym.files import scenario_files, write_text
 from jitgym.scenario import load_scenario
 
 
-@app.command()
+@app.command(rich_help_panel=TEACHING)
 def teach(
     lines: Annotated[
         list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="YAML files of lines to offer besides.")
@@ -51,7 +51,7 @@ def teach(
         server.server_close()
 
 
-@app.command()
+@app.command(rich_help_panel=TEACHING)
 def lessons(
     lesson: Annotated[
         str | None,
@@ -70,7 +70,7 @@ def lessons(
         console.print(lesson_outline(lesson, at_least(2, "runs", runs), at_least(0, "seed", seed)))
 
 
-@app.command()
+@app.command(rich_help_panel=TEACHING)
 def replay(
     scenario: ScenarioArgument,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file to write.")],

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from jitgym.cli.common import (
+    COMPARING,
     QuickOption,
     ScenarioArgument,
     SeedOption,
@@ -32,7 +33,7 @@ from jitgym.results import tunings_record
 from jitgym.scenario import load_scenario
 
 
-@app.command("tune")
+@app.command("tune", rich_help_panel=COMPARING)
 def tune_command(
     scenario: ScenarioArgument,
     rule: Annotated[
