@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from jitgym.compare import Comparison, decimals, verdict
+from jitgym.fields import MACHINE
 from jitgym.palette import CHALLENGER, FAINT, INK, KINDS, RULE, STATES, TERMS
 from jitgym.results import known
-from jitgym.sample import MACHINE, SamplePath, sample_path, typical_place, window
+from jitgym.sample import SamplePath, sample_path, typical_place, window
 from jitgym.scenario import Scenario
 from jitgym.scorecard import COST_TERMS
 from jitgym.standings import BEST, TAUS, Row, Summary
@@ -172,7 +173,7 @@ def draw_stock(
 
     lost = scenario.demand.shortage == "lost"
     for name, path in paths.items():
-        slots = path.slots * np.arange(start, stop)
+        slots = np.arange(start, stop)
         short = (path.lost if lost else path.backlog)[start:stop]
         net = path.finished[start:stop] - short
         width = 3.0 if colours[name] == RULE else 1.5  # what lies below shows where both are the same
@@ -193,7 +194,7 @@ def draw_machines(axes: Axes, scenario: Scenario, path: SamplePath, start: int, 
 
     stages = len(scenario.stages)
     colours = ListedColormap([STATES[name][0] for name in MACHINE])
-    extent = (start * path.slots, stop * path.slots, stages - 0.5, -0.5)
+    extent = (start, stop, stages - 0.5, -0.5)
     axes.imshow(
         path.machine[start:stop].T,
         aspect="auto",

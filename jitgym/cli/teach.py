@@ -11,14 +11,21 @@ from rich.console import Console
 
 from jitgym.cli.common import TEACHING, ScenarioArgument, SeedOption, app, at_least
 from jitgym.cli.complete import lesson_name, rule_name
+from jitgym.cli.report import stored_agent
+from jitgym.errors import InputError
+from jitgym.evaluate import Policy
 from jitgym.files import scenario_files, write_text
-from jitgym.scenario import load_scenario
+from jitgym.scenario import Scenario, load_scenario
 
 
 @app.command(rich_help_panel=TEACHING)
 def teach(
     lines: Annotated[
         list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="YAML files of lines to offer besides.")
+    ] = None,
+    results: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Results of [bold]compare[/]: tuned rules and the agent, to play against."),
     ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; any but 127.0.0.1 lets a class in and prints a token.")
@@ -39,7 +46,13 @@ def teach(
     for line in lines or ():
         scenario = load_scenario(line)
         offered[scenario.name] = scenario
-    server = TeachingServer(Desk(offered, at_least(0, "seed", seed)), host, at_least(0, "port", port))
+    policies: dict[str, dict[str, Policy]] = {}
+    for folder in results or ():
+        scenario, found = compared_policies(folder)
+        if offered.setdefault(scenario.name, scenario).hash != scenario.hash:
+            raise InputError(f"results must be of the lines that are offered, got another {scenario.name!r}: {folder}")
+        policies[scenario.name] = {**policies.get(scenario.name, {}), **found}
+    server = TeachingServer(Desk(offered, at_least(0, "seed", seed), policies), host, at_least(0, "port", port))
     typer.echo(f"{server.url}\nCtrl-C ends it.")
     if browser and not server.token:
         webbrowser.open(server.url)
@@ -49,6 +62,22 @@ def teach(
         typer.echo("ended", err=True)
     finally:
         server.server_close()
+
+
+def compared_policies(folder: Path) -> tuple[Scenario, dict[str, Policy]]:
+    """Return the line of a comparison, and its policies by the names that the page gives them.
+
+    Raises:
+        InputError: no results in the folder, or a policy that cannot be read.
+    """
+    from jitgym.pages.paths import line_of, policy_of
+    from jitgym.pages.stored import read_comparison
+
+    stored = read_comparison(folder)
+    scenario = line_of(stored)
+    named = {name: f"{name}, tuned" if policy.kind == "rule" else name for name, policy in stored.policies.items()}
+    found = {shown: policy_of(stored, name, scenario, folder, stored_agent) for name, shown in named.items()}
+    return scenario, found
 
 
 @app.command(rich_help_panel=TEACHING)

@@ -9,12 +9,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.fields import MACHINE
 from jitgym.pages.charts import FOOT, names_width
 from jitgym.pages.document import Figure
 from jitgym.pages.svg import LETTER, WIDTH, Drawing, Scale, fitted
 from jitgym.palette import STATES
 from jitgym.report import number
-from jitgym.sample import MACHINE, SamplePath
+from jitgym.sample import SamplePath
 from jitgym.scenario import Scenario
 
 BAND: Final = 24.0
@@ -29,21 +30,19 @@ class Paths:
         scenario: the line.
         by_policy: a path under each policy.
         reference: which of them is the best rule.
-        slots: slots in a record.
-        start: first record that is shown.
-        stop: the record after the last.
+        start: first slot that is shown.
+        stop: the slot after the last.
     """
 
     scenario: Scenario
     by_policy: Mapping[str, SamplePath]
     reference: str
-    slots: int
     start: int
     stop: int
 
     def across(self, left: float) -> Scale:
         """Return the scale of slots from some place to the right edge."""
-        return Scale(self.start * self.slots, self.stop * self.slots, left, WIDTH - 16)
+        return Scale(self.start, self.stop, left, WIDTH - 16)
 
     def colour(self, name: str) -> str:
         """Return the colour of a policy."""
@@ -81,7 +80,7 @@ def stock(paths: Paths) -> Figure:
 
 def _corners(paths: Paths, across: Scale, up: Scale, net: npt.NDArray[Any]) -> list[tuple[float, float]]:
     """Return the corners of a line that stays at each value until the next."""
-    edges = [across((paths.start + i) * paths.slots) for i in range(len(net) + 1)]
+    edges = [across(paths.start + i) for i in range(len(net) + 1)]
     return [(edges[i + end], up(value)) for i, value in enumerate(net.tolist()) for end in (0, 1)]
 
 
@@ -100,7 +99,7 @@ def machines(paths: Paths) -> Figure:
             top = k * block + 30 + BAND * i
             drawing.text(left - 12, top + 16, fitted(stage, left - 16), "end", "mark")
             for first, after, code in _runs(one[:, i]):
-                begin, end = ((paths.start + place) * paths.slots for place in (first, after))
+                begin, end = (paths.start + place for place in (first, after))
                 tip = f"{stage}, slots {begin} to {end}: {STATES[MACHINE[code]][1]}"
                 drawing.box(across(begin), top + 2, across(end) - across(begin), BAND - 4, _state(code), tip)
             drawing.box(left, top + 2, across.stop - left, BAND - 4, "", of="outline")

@@ -17,7 +17,6 @@ from jitgym.results import unspelled
 from jitgym.rules import rule_family
 from jitgym.sample import SamplePath, sample_path, typical_place, window
 from jitgym.scenario import Scenario, load_scenario
-from jitgym.simulator import Simulator
 
 Loader = Callable[[Path, Scenario], Policy]
 """Reads the agent of a folder for a line; raises :class:`InputError` where it cannot."""
@@ -47,18 +46,17 @@ def sample_paths(stored: StoredComparison, folder: Path, load: Loader | None) ->
     for name in (stored.reference, stored.challenger):
         try:
             if name is not None:
-                paths[name] = sample_path(scenario, _policy(stored, name, scenario, folder, load), seed, steps)
+                paths[name] = sample_path(scenario, policy_of(stored, name, scenario, folder, load), seed, steps)
         except InputError as error:
             yield Words(f"No sample path of {name}: {error}.")
     if paths:
-        slots = next(iter(paths.values())).slots
-        start, stop = window(scenario.horizon * scenario.slots_per_step // slots)
+        start, stop = window(scenario.horizon * scenario.slots_per_step)
         yield Words(
-            f"Slots {start * slots:,} to {stop * slots:,} of an episode. Its seed is that of median cost under "
+            f"Slots {start:,} to {stop:,} of an episode. Its seed is that of median cost under "
             f"{stored.reference}, {place + 1} of {len(stored.evaluation_seeds):,}: neither luck nor choice. All "
             "policies meet the same demand and breakdowns."
         )
-        shown = Paths(scenario, paths, stored.reference, slots, start, stop)
+        shown = Paths(scenario, paths, stored.reference, start, stop)
         yield stock(shown)
         yield machines(shown)
 
@@ -86,12 +84,15 @@ def _names_a_file(value: Any) -> bool:
 
 def _steps(scenario: Scenario) -> int:
     """Return the steps up to the end of what is shown."""
-    orders = any(knob.kind in ("order", "release") for knob in Simulator(scenario).knobs)
-    records = 1 if orders else scenario.slots_per_step
-    return -(-window(scenario.horizon * records)[1] // records)
+    return -(-window(scenario.horizon * scenario.slots_per_step)[1] // scenario.slots_per_step)
 
 
-def _policy(stored: StoredComparison, name: str, scenario: Scenario, folder: Path, load: Loader | None) -> Policy:
+def policy_of(stored: StoredComparison, name: str, scenario: Scenario, folder: Path, load: Loader | None) -> Policy:
+    """Return a policy that took part in a comparison.
+
+    Raises:
+        InputError: an agent that is not among the results or cannot be read, or numbers that the rule does not have.
+    """
     if stored.policies[name].kind == "rule":
         family = rule_family(scenario, name)
         return family.rule(np.array(unspelled(family, stored.rules[name].numbers), dtype=np.int64))
