@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,21 @@ def test_scenarios_of_the_guide_run(text: str) -> None:
 @pytest.mark.parametrize("code", blocks(ROOT / "README.md", "python"))
 def test_python_of_the_readme_runs(code: str) -> None:
     exec(compile(code, "README.md", "exec"), {})
+
+
+EXTRAS = {"jitgym.parallel": "pettingzoo", "jitgym.dataset": "h5py", "RecordVideo": "moviepy", "notebook": "anywidget"}
+"""What shows that a block needs an extra, and the package that comes with it."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("page", ["interfaces", "teaching"])
+def test_python_of_the_guides_runs(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", "")  # put back to what it was, whatever a block sets it to
+    found = blocks(ROOT / "docs" / f"{page}.md", "python")
+    assert found
+    for code in found:
+        if all(find_spec(package) for sign, package in EXTRAS.items() if sign in code):
+            exec(compile(code, page, "exec"), {})
 
 
 def test_commands_of_the_readme_are_targets_of_the_makefile() -> None:
