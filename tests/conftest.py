@@ -86,7 +86,7 @@ def short(tmp_path):
 def barely(monkeypatch):
     """Tune with next to no budget, and draw small."""
     budget = Budget(trials=4, first=2, ask=2, last=4, rounds=1, episodes=50, finalists=2, most=8, final=8)
-    for command in ("compare", "suite", "tune"):
+    for command in ("compare", "scorecard", "suite", "tune"):
         monkeypatch.setattr(f"jitgym.cli.{command}.QUICK", budget)
     monkeypatch.setattr("jitgym.plots.DPI", 30)
 

@@ -11,6 +11,7 @@ from commands import run
 
 from jitgym.cadence import Periods, reviewed
 from jitgym.cadence_report import mean_of, multiple, title_of
+from jitgym.cli.scorecard import usual_period
 from jitgym.evaluate import run_policy
 from jitgym.kpis import CADENCE, MONEY
 from jitgym.rules import rule_family
@@ -106,9 +107,11 @@ def test_an_agent_is_reviewed(wide):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "rule or agent must be given, one of the two"),
-        (("--rule", "kanban", "--agent", "x"), "rule or agent must be given, one of the two"),
-        (("--rule", KANBAN), "period must be a number of slots, got 'week': scenario 'short' gives no calendar.week"),
+        (("--rule", "kanban", "--agent", "x"), "rule and agent must not both be given"),
+        (
+            ("--rule", KANBAN, "--period", "week"),
+            "period must be a number of slots, got 'week': scenario 'short' gives no calendar.week",
+        ),
         (("--rule", KANBAN, "--period", "9"), "period must be a whole number of steps of 8 slots, got 9"),
         (("--rule", KANBAN, "--period", "168"), "period must not be longer than an episode of 160 slots, got 168"),
         (("--rule", KANBAN, "--period", "8", "--seeds", "1"), "seeds must be an integer >= 2, got 1"),
@@ -126,6 +129,14 @@ def test_what_is_refused(short, words, message):
     done = run("scorecard", short, *words, code=2)
     assert f"error: {message}" in done.stderr
     assert done.stderr.count("error:") == 1
+
+
+def test_without_options_it_is_tuned_kanban(short, barely):
+    assert "short under kanban: 10 periods of 16 slots" in run("scorecard", short, "--quick", "--seeds", 4).stdout
+
+
+def test_the_longest_period_of_the_calendar_is_the_usual_one(priced):
+    assert usual_period(load_scenario(priced)) == "week"
 
 
 def test_words_of_the_table():

@@ -33,6 +33,7 @@ from jitgym.errors import InputError
 from jitgym.evaluate import Policy, run_policy
 from jitgym.files import write_csv
 from jitgym.jobs import Report, Store
+from jitgym.parts import PERIODS
 from jitgym.rules import rule_family, rule_names
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.seeds import seed_bank
@@ -45,12 +46,13 @@ AGENT = "agent"
 def scorecard_command(
     scenario: ScenarioArgument,
     period: Annotated[
-        str, typer.Option(help="shift, day or week of the scenario's calendar, or a number of slots.")
-    ] = "week",
+        str | None,
+        typer.Option(help="shift, day or week of the scenario's calendar, or a number of slots; the longest it gives."),
+    ] = None,
     rule: Annotated[
         str | None,
         typer.Option(
-            help="A rule to tune, as [bold]kanban[/], or with numbers: [bold]kanban:1,2,7,3,4[/].",
+            help="A rule to tune, as [bold]conwip[/], or with numbers: [bold]kanban:1,2,7,3,4[/]; kanban.",
             autocompletion=rule_name,
         ),
     ] = None,
@@ -74,8 +76,13 @@ def scorecard_command(
     Every key figure is computed from counts of the period alone. What each is: docs/kpis.md.
     """
     described = load_scenario(scenario)
-    if (rule is None) == (agent is None):
-        raise InputError("rule or agent must be given, one of the two")
+    if rule is not None and agent is not None:
+        raise InputError("rule and agent must not both be given")
+    if rule is None and agent is None:
+        rule = next(iter(sorted(rule_names(described), key=lambda name: name != REFERENCE)), None)
+    if rule is None and agent is None:
+        raise InputError(f"rule must be one that sets {described.name!r}, but none has its knobs")
+    period = usual_period(described) if period is None else period
     plan = Plan(
         scenario=described,
         families=(),
@@ -100,6 +107,12 @@ def scorecard_command(
     console.print(review_report(name, reviews, against if against != name else None, period, console.width))
     if out is not None:
         write_csv(out, review_rows(reviews, seeds_of(plan)))
+
+
+def usual_period(scenario: Scenario) -> str:
+    """Return the longest period that the calendar gives; without one a tenth of an episode, in slots."""
+    given = [name for name in PERIODS if getattr(scenario.calendar, name, None) is not None]
+    return given[-1] if given else str(max(1, scenario.horizon // 10) * scenario.slots_per_step)
 
 
 def slots_in_episode(scenario: Scenario, period: str) -> int:
