@@ -49,7 +49,7 @@ ROOMS = [
     {"contest"},
     {"standings"},
     {"render", "plots", "report", "describe", "results", "web", "benchmark"},
-    {"publish"},
+    {"publish", "fit"},
     {"cli"},
     {"agents"},
 ]
@@ -60,7 +60,7 @@ PUBLIC = {"errors", "fields", "ledger", "scenario", "simulator"}
 HEAVY = {"torch", "stable_baselines3", "matplotlib", "simpy", "pandas", "tensorboard", "statsmodels", "surpyval"}
 HEAVY |= {"sb3_contrib", "safetensors", "optuna"}
 # an extra and the only modules that may import it at all
-HOMES = {"torch": {"agents"}, "stable_baselines3": {"agents"}, "matplotlib": {"plots"}, "optuna": {"search"}}
+HOMES = {"torch": {"agents"}, "stable_baselines3": {"agents"}, "matplotlib": {"plots", "fit"}, "optuna": {"search"}}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The command line: one module for each command or group of them, which registers it with the application."""
 
-from jitgym.cli import compare, look, suite, tune
+from jitgym.cli import compare, fit, look, suite, tune
 from jitgym.cli.common import app
 
-__all__ = ["app", "compare", "look", "main", "suite", "tune"]
+__all__ = ["app", "compare", "fit", "look", "main", "suite", "tune"]
 
 
 def main() -> None:

@@ -124,7 +124,9 @@ def pull_verdict(
         return Verdict("not yet", f"not yet: {daily.kind} by the {bucket} ({_numbers(daily)}); {_REMEDY[daily.kind]}")
     cares = []
     if abs(trend) >= STEEP:
-        cares.append(f"demand {'grows' if trend > 0 else 'falls'} by {100 * abs(trend):.0f} % a year: count cards anew each month")
+        cares.append(
+            f"demand {'grows' if trend > 0 else 'falls'} by {100 * abs(trend):.0f} % a year: count cards anew each month"
+        )
     if season >= STRONG:
         cares.append(f"the season is strong ({season:.2f} of 1): cards by season")
     if cares:

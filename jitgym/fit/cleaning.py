@@ -18,7 +18,7 @@ Action = Literal["dropped", "changed"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A row that was dropped or changed."""
+    """A row that was dropped or changed, or the first of several that were for one cause."""
 
     file: str
     line: int
@@ -26,6 +26,7 @@ class Entry:
     action: Action
     reason: str
     value: str
+    rows: int = 1
 
 
 @dataclass
@@ -64,7 +65,7 @@ class FileReport:
     def _note(self, action: Action, line: int, column: str, reason: str, value: object, rows: int) -> None:
         key = (action, column, reason)
         if self.counts[key] < LISTED:
-            self.entries.append(Entry(self.path.name, line, column, action, reason, _shown(value)))
+            self.entries.append(Entry(self.path.name, line, column, action, reason, _shown(value), rows))
         self.counts[key] += rows
 
     def told(self) -> Iterator[tuple[Action, str, str, int, list[int]]]:

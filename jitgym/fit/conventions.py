@@ -29,8 +29,7 @@ ABSENT: Final = frozenset(
 MONTHS: Final = {
     word: number
     for number, words in enumerate(
-        "jan january januar|feb february februar|mar march märz mär mrz|apr april|may mai|jun june juni|jul july juli|"
-        "aug august|sep sept september|oct october okt oktober|nov november|dec december dez dezember".split("|"),
+        ["jan january januar", "feb february februar", "mar march märz mär mrz", "apr april", "may mai", "jun june juni", "jul july juli", "aug august", "sep sept september", "oct october okt oktober", "nov november", "dec december dez dezember"],
         1,
     )
     for word in words.split()
@@ -75,7 +74,7 @@ class Dates:
 
     def look(self, text: str) -> None:
         """Take a value as evidence."""
-        if len(text) < 6 or text[4] == "-" or text[2] not in "-/. " and text[1] not in "-/. ":
+        if len(text) < 6 or text[4] == "-" or (text[2] not in "-/. " and text[1] not in "-/. "):
             return
         for kind, shape in _SHAPES:
             match = shape.match(text)

@@ -84,7 +84,7 @@ class Table:
         """Yield the rows below the heading, from the first; blank lines are none."""
         self.encodings.utf_8 = self.encodings.windows = 0
         width, order = len(self.heading), [self.places.get(name, -1) for name in self.schema.names]
-        blank = self.delimiter + " \t\""
+        blank = self.delimiter + ' \t"'
         numbered = enumerate(text_lines(self.path, self.encodings, progress), 1)
         for line, fields in split_rows(numbered, self.delimiter, width):
             if line <= self.line or not any(fields) or not any(text.strip(blank) for text in fields):
@@ -151,9 +151,7 @@ def split_line(text: str, delimiter: str) -> list[str]:
     return [word.strip(' "') for word in text.split(delimiter)]
 
 
-def split_rows(
-    numbered: Iterator[tuple[int, str]], delimiter: str, width: int
-) -> Iterator[tuple[int, list[str]]]:
+def split_rows(numbered: Iterator[tuple[int, str]], delimiter: str, width: int) -> Iterator[tuple[int, list[str]]]:
     """Yield line and fields of every row.
 
     A quote that is not closed in its line is closed in a later one only if the row then has the fields of the heading.

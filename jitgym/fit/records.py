@@ -151,7 +151,9 @@ def _record(
         account.drop(row.line, "", "the same as an earlier row in every field", table.delimiter.join(row.fields))
         return None
     if twin:
-        account.change(row.line, "", "kept, though the same as an earlier row: without an order number it may be another")
+        account.change(
+            row.line, "", "kept, though the same as an earlier row: without an order number it may be another"
+        )
     return Record(row.line, values)
 
 

@@ -131,7 +131,16 @@ DELIVERIES: Final = Schema(
             "value",
             "day for which delivery was promised",
             "not before `ordered`, else the row is dropped",
-            ("promise_date", "promised_on", "due", "due_date", "confirmed", "confirmed_date", "zugesagt", "liefertermin"),
+            (
+                "promise_date",
+                "promised_on",
+                "due",
+                "due_date",
+                "confirmed",
+                "confirmed_date",
+                "zugesagt",
+                "liefertermin",
+            ),
         ),
         Column(
             "received",
@@ -214,8 +223,8 @@ MAINTENANCE: Final = Schema(
 SCHEMAS: Final = (DEMAND, DELIVERIES, MAINTENANCE)
 
 PLANNED: Final = frozenset(
-    "yes y true 1 x planned preventive scheduled pm service inspection ja geplant wartung si".split()
+    ["yes", "y", "true", "1", "x", "planned", "preventive", "scheduled", "pm", "service", "inspection", "ja", "geplant", "wartung", "si"]
 )
 UNPLANNED: Final = frozenset(
-    "no n false 0 unplanned corrective breakdown failure repair emergency nein ungeplant störung stoerung".split()
+    ["no", "n", "false", "0", "unplanned", "corrective", "breakdown", "failure", "repair", "emergency", "nein", "ungeplant", "störung", "stoerung"]
 )

@@ -184,7 +184,9 @@ class Fit:
     p: float
 
 
-def goodness_of_fit(lives: npt.ArrayLike, failed: npt.ArrayLike | None = None, resamples: int = RESAMPLES, seed: int = 0) -> Fit:
+def goodness_of_fit(
+    lives: npt.ArrayLike, failed: npt.ArrayLike | None = None, resamples: int = RESAMPLES, seed: int = 0
+) -> Fit:
     """Test the Weibull law by a parametric bootstrap of the largest gap (Kolmogorov-Smirnov's where all failed).
 
     Resamples are drawn from the fitted law, censored as the data are, and fitted anew. A life that failed could have been

@@ -1,0 +1,398 @@
+"""What came of a plant's files, in sections of sentences and tables: for the terminal and as Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from jitgym.files import markdown_table
+from jitgym.fit.deliveries import Lateness, Range
+from jitgym.fit.maintenance import Machine
+from jitgym.fit.plant import Plant
+from jitgym.fit.products import Product
+from jitgym.fit.qualification import Qualification, judge
+from jitgym.report import number, plain_table, plus_minus
+
+NONE: Final = "–"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: heads, rows, and which heads are of text."""
+
+    heads: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    text: tuple[str, ...] = ()
+
+
+Section = tuple[str, "list[str | Grid]"]
+
+
+def sections(plant: Plant) -> list[Section]:
+    """Return the sections of the report, in order."""
+    found = [_files(plant), _time(plant), _demand(plant), _laws(plant), _verdicts(plant)]
+    if plant.machines:
+        found.append(_machines(plant))
+    if plant.suppliers:
+        found += [_suppliers(plant), _qualifications(plant)]
+    return [*found, _line(plant)]
+
+
+def markdown(plant: Plant, figures: Sequence[str]) -> str:
+    """Return the report as Markdown, with the figures that lie beside it."""
+    parts = [f"# {plant.scenario.name}: what the files tell", ""]
+    for title, blocks in sections(plant):
+        parts += [f"## {title}", ""]
+        for block in blocks:
+            if isinstance(block, Grid):
+                parts += [markdown_table([head.replace("\n", " ") for head in block.heads], block.rows), ""]
+            else:
+                parts += [block, ""]
+    for figure in figures:
+        parts += [f"![{figure.removesuffix('.png')}]({figure})", ""]
+    return "\n".join(parts)
+
+
+def terminal(plant: Plant) -> RenderableType:
+    """Return the report for a terminal."""
+    parts: list[RenderableType] = []
+    for title, blocks in sections(plant):
+        parts += [Text(title, style="bold"), ""]
+        for block in blocks:
+            if isinstance(block, Grid):
+                table = plain_table(*block.heads, text=block.text)
+                for row in block.rows:
+                    table.add_row(*row)
+                parts += [table, ""]
+            else:
+                parts += [block.replace("* ", "  ").replace("**", ""), ""]
+    return Group(*parts)
+
+
+def _files(plant: Plant) -> Section:
+    """Tell what became of the rows."""
+    rows, notes = [], []
+    for kind, account in plant.accounts.items():
+        changed = sum(count for (action, _, _), count in account.counts.items() if action == "changed")
+        counts = (account.read, account.kept, account.dropped, changed)
+        rows.append((kind, account.path.name, *(f"{count:,}" for count in counts)))
+        notes += [f"* {account.path.name}: {note}" for note in account.notes]
+        for action, column, reason, count, lines in account.told():
+            where = f" {column}" if column else ""
+            at = f"line{'s' if count > 1 else ''} {', '.join(map(str, lines))}{', ...' if count > len(lines) else ''}"
+            notes.append(f"* {account.path.name}: {count:,} {action}:{where} {reason} ({at})")
+    blocks: list[str | Grid] = [Grid(("file", "name", "rows\nread", "kept", "dropped", "changed"), rows, ("name",))]
+    return "Cleaning", blocks + ["\n".join(notes)]
+
+
+def _time(plant: Plant) -> Section:
+    series = plant.series
+    first, last = (_day(int(day)) for day in (series.starts[0], series.starts[-1]))
+    span = f"{len(series.starts):,} {series.bucket}s of demand, {first} to {last}"
+    return "Time", [f"{plant.calendar.told}. {span}. A container holds {plant.unit:g}."]
+
+
+def _day(ordinal: int) -> str:
+    from datetime import date
+
+    return date.fromordinal(ordinal).isoformat()
+
+
+def _demand(plant: Plant) -> Section:
+    """Tell how demand comes."""
+    rows = []
+    for product in (*plant.products, *plant.others):
+        pattern = product.pattern
+        rows.append(
+            (
+                product.name,
+                number(product.quantity),
+                number(pattern.mean),
+                f"{pattern.cv:.2f}",
+                f"{pattern.adi:.2f}",
+                f"{pattern.squared_cv:.2f}",
+                pattern.kind,
+                _trend(product),
+                _season(product.week),
+                _season(product.year),
+            )
+        )
+    heads = (
+        "product",
+        "in all",
+        f"mean a\n{plant.series.bucket}",
+        "CV",
+        "ADI",
+        "CV²",
+        "class",
+        "trend\na year",
+        "season\nof week",
+        "season\nof year",
+    )
+    return "Demand", [
+        Grid(heads, rows, ("class",)),
+        "Classes by ADI 1.32 and CV² 0.49 (Syntetos, Boylan & Croston 2005). Trend: Mann-Kendall and Theil-Sen, season: "
+        "Friedman, with strength 0 to 1; in brackets what does not count (p >= 0.01, or strength below 0.1).",
+    ]
+
+
+def _trend(product: Product) -> str:
+    trend = product.trend
+    if trend is None:
+        return NONE
+    told = f"{100 * trend.per_year:+.0f} %".replace("-", "−")
+    return told if trend.is_one else f"({told})"
+
+
+def _season(season: object) -> str:
+    from jitgym.fit.season import Season
+
+    if not isinstance(season, Season):
+        return NONE
+    return f"{season.strength:.2f}" if season.is_one else f"({season.strength:.2f})"
+
+
+def _laws(plant: Plant) -> Section:
+    """Tell which laws demand follows."""
+    rows = []
+    for product in plant.products:
+        law = product.law
+        fits = NONE if math.isnan(law.p_fit) else _p(law.p_fit)
+        rows.append(
+            (
+                product.name,
+                "Poisson" if law.dispersion is None else "neg. binomial",
+                f"{law.mean:.3f} ± {1.96 * law.error:.3f}",
+                NONE if law.dispersion is None else number(law.dispersion),
+                f"{law.index:.2f}",
+                f"{law.aic[0] - law.aic[1]:.1f}".replace("-", "−"),
+                fits,
+            )
+        )
+    heads = (
+        "product",
+        "law",
+        f"units a\n{plant.series.bucket}",
+        "disper-\nsion",
+        "variance\n/ mean",
+        "AIC gain\nof n. b.",
+        "p of\nfit",
+    )
+    sentences = []
+    for product in plant.products:
+        if product.law.p_fit < 0.01:
+            sentences.append(f"* {product.name}: the law does not fit (p < 0.01); --trace keeps the record itself.")
+        elif product.law.index < 1 and product.law.p_index < 0.01:
+            sentences.append(
+                f"* {product.name}: steadier than Poisson, whose spread is too wide; --trace keeps the record itself."
+            )
+    sentences.append(f"* Regimes: {_regimes(plant)}")
+    return "Laws of demand", [Grid(heads, rows, ("law",)), "\n".join(sentences)]
+
+
+def _regimes(plant: Plant) -> str:
+    if not plant.chains:
+        return "not looked for: fewer than 40 buckets."
+    best = min(plant.chains, key=lambda name: plant.chains[name])
+    bics = ", ".join(f"{name} {bic:.1f}" for name, bic in plant.chains.items())
+    if plant.chain is None:
+        why = (
+            ""
+            if best.startswith("1")
+            else f", though BIC prefers {best}: they last too short, or each was not entered twice"
+        )
+        return f"none{why}. BIC: {bics}."
+    stays = ", ".join(f"{stay:.0f}" for stay in plant.chain.stays)
+    rates = ", ".join(f"{rate:.2f}" for rate in plant.chain.rates)
+    weeks = "weeks" if plant.series.bucket == "day" else f"{plant.series.bucket}s"
+    return f"{plant.chain.n}, rates {rates}, lasting {stays} {weeks} on average. BIC: {bics}."
+
+
+def _verdicts(plant: Plant) -> Section:
+    products = (*plant.products, *plant.others)
+    rows = [f"* **{product.name}**: {product.verdict.sentence}." for product in products]
+    assumed = (
+        "Cut-offs of the classes: Syntetos, Boylan & Croston (2005); of a strong season, 0.64: Hyndman & Athanasopoulos "
+        "(2021); 12 days with demand at least and a trend of 25 % a year: assumed."
+    )
+    return "Which products suit pull", ["\n".join(rows), assumed]
+
+
+def _machines(plant: Plant) -> Section:
+    """Tell how machines live and are repaired."""
+    rows = [_machine(machine, plant) for machine in plant.machines]
+    heads = (
+        "machine", "break-\ndowns", "planned", "lives\n(cens.)", "shape", "scale\nhours", "p of\nshape 1", "p of\nfit",
+        "p of\ntrend", "repair\nhours", "PM\nhours", "available",
+    )  # fmt: skip
+    told = (
+        "Lives in working hours from the end of a stop to the next breakdown; what planned maintenance or the end of the log "
+        "cut off is censored. Weibull by maximum likelihood with 95 % profile intervals; p of shape 1: likelihood ratio "
+        "against the exponential law, which is used where it is 0.05 or more; p of fit: bootstrap of the largest gap to "
+        "Kaplan-Meier; p of trend: Laplace, small where breakdowns become more or fewer, so that no law of lives fits."
+    )
+    return "Machines", [Grid(heads, rows), told]
+
+
+def _machine(machine: Machine, plant: Plant) -> tuple[str, ...]:
+    law, fit = machine.law, machine.fit
+    shape = scale = p_one = p_fit = NONE
+    if law is not None and fit is not None:
+        shape, scale = _spread(law.shape, law.shape_interval, 2), _spread(law.scale, law.scale_interval, 0)
+        p_one, p_fit = _p(law.p_exponential), _p(fit.p)
+    return (
+        machine.asset,
+        str(machine.breakdowns),
+        str(machine.planned),
+        f"{len(machine.lives)} ({int((~machine.failed).sum())})",
+        shape,
+        scale,
+        p_one,
+        p_fit,
+        _p(machine.p_trend),
+        NONE if machine.repair is None else number(machine.repair.mean),
+        NONE if machine.maintenance is None else number(machine.maintenance.mean),
+        f"{machine.availability:.1%}",
+    )
+
+
+def _suppliers(plant: Plant) -> Section:
+    """Tell how suppliers deliver."""
+    rows = [_supplier(one) for one in (*plant.suppliers, *plant.other_suppliers)]
+    heads = (
+        "supplier", "item", "orders", "on time %", "late", "catch-up\na day", "lead\ndays", "early\n%", "rejected %",
+        "orders\nevery", "lot",
+    )  # fmt: skip
+    told = (
+        "Working days. On time: all of an order there by the promised day, with Wilson's 95 % interval. Catch-up: chance that a "
+        "late order comes on the next day; orders still open are censored. Lead: median from order to promise, and quartiles."
+    )
+    return "Suppliers", [Grid(heads, rows, ("item",)), told]
+
+
+def _supplier(one: Lateness) -> tuple[str, ...]:
+    return (
+        one.supplier,
+        one.item,
+        str(one.orders),
+        _spread(100 * one.on_time, _percent(one.on_time_interval), 1),
+        str(one.late),
+        f"{one.catch_up:.2f}",
+        f"{one.lead_days:g} [{one.lead_spread[0]:g}, {one.lead_spread[1]:g}]",
+        f"{100 * one.early:.0f}",
+        _spread(100 * one.rejected, _percent(one.rejected_interval), 2),
+        f"{one.review_days:g} d",
+        f"{one.multiple:g}" if one.multiple else NONE,
+    )
+
+
+def _qualifications(plant: Plant) -> Section:
+    """Tell which suppliers meet the standard, and what it is worth."""
+    year = plant.scenario.slots_per_year
+    rows = []
+    for one in plant.qualifications:
+        places = max(0, 2 - math.floor(math.log10(abs(one.lateness.mean) or 1)))
+        rows.append(
+            (
+                one.supplier,
+                one.on_time,
+                one.quality,
+                plus_minus(one.lateness, places),
+                number(one.lateness.mean * year),
+                NONE if one.alternative is None else plus_minus(one.alternative, places),
+                NONE if one.alternative is None else number(one.alternative.mean * year),
+                _levels(one),
+            )
+        )
+    for other in plant.other_suppliers:
+        good = (1 - other.rejected_interval[1], 1 - other.rejected_interval[0])
+        marks = (judge(other.on_time_interval, plant.standard.on_time), judge(good, plant.standard.quality))
+        rows.append((other.supplier, *marks, *[NONE] * 5))
+    heads = (
+        "supplier",
+        "on time",
+        "quality",
+        "lateness\na slot",
+        "a year",
+        "alternative\na slot",
+        "a year",
+        "level: as\nis, then",
+    )
+    standard = f"at least {plant.standard.on_time:.1%} on time and {plant.standard.quality:.1%} good"
+    told = (
+        f"Standard: {standard} (--standard). A supplier meets it if its whole 95 % interval does, fails if none of it does. "
+        "Lateness: what the line would cost less if the supplier were always on time, all knobs the same. Alternative: what "
+        "it would cost less with one that just meets the standard, the order-up-to level chosen anew for either; a year of "
+        "it is what qualifying one may cost. Paired simulation, in the money of the prices, with 95 % intervals."
+    )
+    return "Suppliers against the standard", [Grid(heads, rows, ("on time", "quality")), told]
+
+
+def _levels(one: Qualification) -> str:
+    return NONE if one.levels is None else f"{one.levels[0]}, {one.levels[1]}"
+
+
+def _line(plant: Plant) -> Section:
+    """Tell what the scenario rests on."""
+    fitted = "\n".join(["From the data, or told:", "", *(f"* {one}" for one in plant.told.fitted)])
+    assumed = "\n".join(["Assumed:", "", *(f"* {one}" for one in plant.told.assumed)])
+    return "The line", [fitted, assumed]
+
+
+def _p(value: float) -> str:
+    return NONE if math.isnan(value) else "< .001" if value < 0.001 else f"{value:.3f}"
+
+
+def _spread(value: float, interval: Range, places: int) -> str:
+    return f"{value:.{places}f} [{interval[0]:.{places}f}, {interval[1]:.{places}f}]"
+
+
+def _percent(interval: Range) -> Range:
+    return 100 * interval[0], 100 * interval[1]
+
+
+def entries(plant: Plant) -> Iterator[dict[str, object]]:
+    """Yield a row of ``cleaning.csv`` for every row that was dropped or changed, and one for those not listed."""
+    for account in plant.accounts.values():
+        listed: dict[tuple[str, str, str], int] = {}
+        for entry in account.entries:
+            key = (entry.action, entry.column, entry.reason)
+            listed[key] = listed.get(key, 0) + entry.rows
+            yield {
+                "file": entry.file, "line": entry.line, "column": entry.column, "action": entry.action,
+                "reason": entry.reason, "value": entry.value, "rows": entry.rows,
+            }  # fmt: skip
+        for (action, column, reason), count in account.counts.items():
+            more = count - listed[action, column, reason]
+            if more:
+                yield {
+                    "file": account.path.name, "line": "", "column": column, "action": action, "reason": reason,
+                    "value": "further rows, not listed", "rows": more,
+                }  # fmt: skip
+
+
+def scenario_text(plant: Plant) -> str:
+    """Return the scenario as YAML, with a head that says where it is from, what was fitted and what was assumed."""
+    head = ["Fitted by jitgym fit to"]
+    for kind, account in plant.accounts.items():
+        head.append(f"  {kind}: {account.path.name}, {account.kept:,} of {account.read:,} rows")
+    head += [f"Time: {plant.calendar.told}.", "From the data, or told:"]
+    head += [f"  {one}" for one in plant.told.fitted]
+    head += ["Assumed:", *(f"  {one}" for one in plant.told.assumed)]
+    clean = ("".join(letter if letter.isprintable() else "?" for letter in line) for line in head)
+    return "".join(f"# {line}\n" for line in clean) + yaml.safe_dump(_described(plant), sort_keys=False, width=110)
+
+
+def _described(plant: Plant) -> dict[str, Any]:
+    """Return the scenario as a mapping that names the files of its traces."""
+    found = plant.scenario.model_dump(mode="json", exclude_defaults=True)
+    owners = found["products"] if "products" in found else [found["demand"]]
+    for owner, name in zip(owners, plant.traces, strict=False):
+        owner["law"] = {"trace": name}
+    return found
