@@ -20,6 +20,8 @@ WORKED: Final = 0.25
 """A weekday is worked if it has at least this share of the busiest weekday's days with orders."""
 SHIFTS: Final = (8.0, 16.0, 24.0)
 """Hours of a working day that are looked for: one, two, three shifts."""
+LEAST_TIMES: Final = 20
+"""Breakdowns with a time of day from which on they tell the hours of a working day."""
 SHARE: Final = 0.95
 """Share of the breakdowns that must begin within the shifts."""
 PARTS: Final = (1, 2, 4, 8)
@@ -37,12 +39,14 @@ class Calendar:
         hours: of a working day.
         slots_per_day: slots of a working day.
         closed: working weekdays without work, as ordinals.
+        begins: hour of the clock at which a working day begins; it may end after midnight.
     """
 
     weekdays: tuple[bool, ...]
     hours: float
     slots_per_day: int
     closed: tuple[int, ...] = ()
+    begins: float = 0.0
 
     @property
     def _busday(self) -> np.busdaycalendar:
@@ -86,17 +90,13 @@ class Calendar:
         return found
 
     def worked(self, start: npt.ArrayLike, end: npt.ArrayLike) -> Floats:
-        """Return the working hours between two times (days with fractions).
-
-        Of every working day at most its hours count; within one day the hours of the clock count, also on a day off.
-        """
-        a, b = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
+        """Return the working hours between two times (days with fractions), those within the hours of working days."""
+        a, b = (np.asarray(time, dtype=float) - self.begins / 24 for time in (start, end))
         first, last = np.floor(a), np.floor(b)
-        inside = np.maximum(self.between(first, last - 1), 0) * self.hours
-        head = np.minimum(24 * (first + 1 - a), self.hours) * self._is_open(first)
-        tail = np.minimum(24 * (b - last), self.hours) * self._is_open(last)
-        same = np.minimum(24 * (b - a), self.hours)
-        found: Floats = np.where(first == last, same, head + inside + tail)
+        gone = np.minimum(24 * (a - first), self.hours) * self._is_open(first)  # of the first day, before the start
+        come = np.minimum(24 * (b - last), self.hours) * self._is_open(last)
+        whole = self.between(first - 1, last - 1) * self.hours
+        found: Floats = np.maximum(whole + come - gone, 0.0)
         return found
 
     def _is_open(self, days: Floats) -> npt.NDArray[np.bool_]:
@@ -113,8 +113,10 @@ class Calendar:
         """In words."""
         names = " ".join(name for name, works in zip(DAYS, self.weekdays, strict=True) if works)
         closed = f", {len(self.closed)} closed days taken out" if self.closed else ""
+        clock = f"{int(self.begins)}:{round(60 * (self.begins % 1)):02d}"
+        begins = f" from {clock}" if self.begins else ""
         return (
-            f"{self.days_per_week} working days a week ({names}{closed}) of {self.hours:g} hours, "
+            f"{self.days_per_week} working days a week ({names}{closed}) of {self.hours:g} hours{begins}, "
             f"{self.slots_per_day} slot{'s' if self.slots_per_day > 1 else ''} of {self.slot_hours:g} hours a day"
         )
 
@@ -162,25 +164,28 @@ def closed_days(lines: Mapping[int, int], weekdays: tuple[bool, ...]) -> tuple[i
     return tuple(int(day) for day in days[count == 0])
 
 
-def found_hours(times: npt.ArrayLike) -> float | None:
-    """Return the hours of a working day: 8, 16 or 24, the least that hold 95 % of the breakdowns' times of day.
+def found_shift(times: npt.ArrayLike, hours: float | None = None) -> tuple[float, float]:
+    """Return when the working day begins and how many hours it has, by the times of day at which machines broke down.
 
-    Machines break down while they run, so breakdowns tell the shifts.
+    Machines break down while they run, so breakdowns tell the shifts: a day has the least of 8, 16, 24 hours that hold
+    95 % of them, and begins where most are held, in the middle of all such quarters of an hour.
 
     Args:
-        times: when breakdowns began, days with fractions.
-
-    Returns:
-        None where there are fewer than 20 times of day.
+        times: of breakdowns, days with fractions, at least one.
+        hours: of a working day, where it is known.
     """
-    clock = np.sort(np.asarray(times, dtype=float) % 1 * 24)
-    clock = clock[clock > 0]
-    if len(clock) < 20:
-        return None
-    inside = math.ceil(SHARE * len(clock))
-    twice = np.concatenate([clock, clock + 24])
-    window = float((twice[inside - 1 : inside - 1 + len(clock)] - clock).min())
-    return next(hours for hours in SHIFTS if window <= hours)
+    clock = np.asarray(times, dtype=float) % 1 * 24
+    begins = np.arange(96) / 4
+    for length in SHIFTS if hours is None else (hours,):
+        inside = ((clock - begins[:, None]) % 24 < length).sum(axis=1)
+        if hours is not None or inside.max() >= SHARE * len(clock):
+            break
+    if length >= 24:
+        return 0.0, length
+    best = inside == inside.max()
+    start = int(np.flatnonzero(best & ~np.roll(best, 1))[0])
+    run = int(np.argmin(np.append(np.roll(best, -start), False)))
+    return float(begins[(start + (run - 1) // 2) % 96]), length
 
 
 def found_parts(hours: float, repair: float | None) -> int:

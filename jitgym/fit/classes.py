@@ -1,8 +1,8 @@
 """What kind of demand a product has, and whether it suits pull.
 
-Classes after Syntetos, Boylan & Croston (2005), On the categorization of demand patterns, J. Operational Research Society
-56(5), 495-503: by the average demand interval (ADI, periods for each period with demand) and the squared coefficient of
-variation of the sizes (CV², of the periods with demand)::
+Classes after Syntetos, Boylan & Croston (2005), On the categorization of demand patterns, J. Operational Research
+Society 56(5), 495-503: by the average demand interval (ADI, periods for each period with demand) and the squared
+coefficient of variation of the sizes (CV², of the periods with demand)::
 
                      ADI < 1.32      ADI >= 1.32
     CV² <  0.49      smooth          intermittent
@@ -119,13 +119,14 @@ def pull_verdict(
         why = f"smooth by the {bucket} ({_numbers(daily)})"
     elif week is not None and week.kind == "smooth" and week.orders >= LEAST_ORDERS:
         suits = "with care"
-        why = f"{daily.kind} by the {bucket} ({_numbers(daily)}), but smooth by the week ({_numbers(week)}): collect a week's use"
+        why = f"{daily.kind} by the {bucket} ({_numbers(daily)}), but smooth by the week ({_numbers(week)}): "
+        why += "collect a week's use"
     else:
         return Verdict("not yet", f"not yet: {daily.kind} by the {bucket} ({_numbers(daily)}); {_REMEDY[daily.kind]}")
     cares = []
     if abs(trend) >= STEEP:
         cares.append(
-            f"demand {'grows' if trend > 0 else 'falls'} by {100 * abs(trend):.0f} % a year: count cards anew each month"
+            f"demand {'grows' if trend > 0 else 'falls'} by {100 * abs(trend):.0f} % a year: count cards each month"
         )
     if season >= STRONG:
         cares.append(f"the season is strong ({season:.2f} of 1): cards by season")

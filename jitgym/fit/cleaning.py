@@ -72,7 +72,7 @@ class FileReport:
         """Yield action, column, reason, count and the first lines of what was dropped or changed, the most first."""
         for (action, column, reason), count in sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0])):
             same = (e.line for e in self.entries if (e.action, e.column, e.reason) == (action, column, reason))
-            yield action, column, reason, count, [line for line, _ in zip(same, range(5), strict=False)]
+            yield action, column, reason, count, sorted(same)[:5]
 
 
 def _shown(value: object) -> str:

@@ -1,8 +1,8 @@
 """How a file writes dates, numbers and yes or no: found out over the whole column, then held to.
 
-``03/04/2024`` is the third of April or the fourth of March, ``1.234`` one and a bit or over a thousand. One value cannot
-tell, the column can: a 13 to 31 in one place, a mark with two digits behind it. Where no row tells, day first and a decimal
-point are assumed, and the report says so.
+``03/04/2024`` is the third of April or the fourth of March, ``1.234`` one and a bit or over a thousand. One value
+cannot tell, the column can: a 13 to 31 in one place, a mark with two digits behind it. Where nothing tells, one of them
+is assumed, and the report says so.
 """
 
 from __future__ import annotations
@@ -21,20 +21,23 @@ CACHED: Final = 200_000
 """Most spellings of a column that are remembered."""
 
 ABSENT: Final = frozenset(
-    ["", "na", "n/a", "nan", "nat", "null", "none", "-", "--", "?", "#n/a", "unknown", "tbd"]
-    + ["0000-00-00", "00.00.0000", "00/00/0000", "0000-00-00 00:00:00", "1900-01-01", "9999-12-31", "31.12.9999"]
+    (
+        *("", "na", "n/a", "nan", "nat", "null", "none", "-", "--", "?", "#n/a", "unknown", "tbd", "0000-00-00"),
+        *("00.00.0000", "00/00/0000", "0000-00-00 00:00:00", "1900-01-01", "9999-12-31", "31.12.9999"),
+    )
 )
 """Spellings of nothing."""
 
-MONTHS: Final = {
-    word: number
-    for number, words in enumerate(
-        ["jan january januar", "feb february februar", "mar march märz mär mrz", "apr april", "may mai", "jun june juni", "jul july juli", "aug august", "sep sept september", "oct october okt oktober", "nov november", "dec december dez dezember"],
-        1,
-    )
-    for word in words.split()
-}
-_TIME = r"(?:(?:[T ]|, ?)+(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)? ?(?P<P>[AaPp][Mm])? ?(?:Z|[+-]\d\d:?\d\d)?)?$"
+_MONTHS = (
+    *("jan january januar", "feb february februar", "mar march märz mär mrz", "apr april", "may mai", "jun june juni"),
+    *("jul july juli", "aug august", "sep sept september", "oct october okt oktober", "nov november"),
+    "dec december dez dezember",
+)
+MONTHS: Final = {word: number for number, words in enumerate(_MONTHS, 1) for word in words.split()}
+_TIME = (
+    r"(?:(?:[T ]|, ?)+(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d+)?)?"
+    r" ?(?P<P>[AaPp][Mm])? ?(?:Z|[+-]\d\d:?\d\d)?)?$"
+)
 _SHAPES: Final = tuple(
     (kind, re.compile(pattern + _TIME))
     for kind, pattern in (
@@ -176,15 +179,20 @@ class Numbers:
         points: numbers in which the point can only be a decimal mark.
         commas: numbers in which the comma can only be one.
         either: numbers with one mark and three digits behind it.
+        plain: numbers of a thousand and more without a mark.
+        semicolons: whether the file has semicolons between its fields, as where the comma is the decimal mark.
     """
 
+    semicolons: bool = False
     points: int = 0
     commas: int = 0
     either: int = 0
+    plain: int = 0
     _known: dict[str, Faulty] = field(default_factory=dict)
 
     def look(self, text: str) -> None:
         """Take a value as evidence."""
+        self.plain += len(text) >= 4 and text.isdigit()
         if "." in text or "," in text:
             mark = _mark_of(_SPACES.sub("", text))
             self.points += mark == "point"
@@ -192,17 +200,25 @@ class Numbers:
             self.either += mark is None
 
     @property
-    def mark(self) -> Mark | None:
-        """The decimal mark; None where no row tells."""
-        return None if self.points == self.commas == 0 else "point" if self.points >= self.commas else "comma"
+    def mark(self) -> Mark:
+        """The decimal mark: what most numbers show; where none does, a comma in files with semicolons, else a point.
+
+        Where thousands go without a mark, a mark is no thousands separator.
+        """
+        if self.points or self.commas:
+            return "point" if self.points >= self.commas else "comma"
+        return "comma" if self.semicolons and not self.plain else "point"
 
     def told(self, column: str) -> str:
         """Return what was found, in words; nothing where it cannot matter."""
-        if self.mark is not None and self.commas:
-            against = f", {self.points:,} numbers with a point are read by themselves" if self.points else ""
-            return f"{column}: decimal {self.mark}{against}"
-        if self.mark is None and self.either:
-            return f"{column}: 1.234 is ASSUMED to be one and a bit, 1,234 a thousand and more: no number tells"
+        if self.points and self.commas:
+            other, count = ("comma", self.commas) if self.mark == "point" else ("point", self.points)
+            return f"{column}: decimal {self.mark}; {count:,} numbers with a decimal {other} are read by themselves"
+        if self.commas:
+            return f"{column}: decimal comma"
+        if self.either and not self.points:
+            one, thousand = ("1.234", "1,234") if self.mark == "point" else ("1,234", "1.234")
+            return f"{column}: {one} is ASSUMED to be one and a bit, {thousand} over a thousand: no number tells"
         return ""
 
     def read(self, text: str) -> Faulty:
@@ -241,11 +257,10 @@ def _mark_of(word: str) -> Mark | None:
     point, comma = word.rfind("."), word.rfind(",")
     if point >= 0 and comma >= 0:
         return "point" if point > comma else "comma"
-    last, mark, other = (point, ".", ",") if point >= 0 else (comma, ",", ".")
-    one: Mark = "point" if mark == "." else "comma"
-    opposite: Mark = "comma" if one == "point" else "point"
-    if word.count(mark) > 1:
-        return opposite
+    last = max(point, comma)
+    one: Mark = "point" if point >= 0 else "comma"
+    if word.count(word[last]) > 1:
+        return "comma" if one == "point" else "point"
     digits = len(word) - last - 1
     before = word[:last].lstrip("+-")
     return None if digits == 3 and before.isdigit() and 1 <= len(before) <= 3 and before != "0" else one

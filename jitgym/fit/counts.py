@@ -1,15 +1,15 @@
-"""Laws of counts: Poisson or negative binomial, by maximum likelihood, and how well they fit.
+"""Laws of counts: Poisson, negative binomial or binomial, by maximum likelihood, and how well they fit.
 
-Both are closed under sums: if the sum of s independent slots is Poisson of mean m, each is Poisson of m / s; if it is
-negative binomial of mean m and dispersion k (variance m + m² / k), each is of m / s and k / s. So a law fitted to days
-gives that of a slot of the day.
+All are closed under sums: if the sum of s independent slots is Poisson of mean m, each is Poisson of m / s; if it is
+negative binomial of mean m and dispersion k (variance m + m² / k), each is of m / s and k / s; if it is binomial, each
+has one unit or none. So a law fitted to days gives that of a slot of the day.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,14 @@ from scipy import optimize, special, stats
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Kind = Literal["Poisson", "negative binomial", "binomial"]
 
 LEAST_EXPECTED: Final = 5.0
 """Counts are pooled until so many are expected of them (Cochran 1954, Biometrics 10, 417-451)."""
 DISPERSIONS: Final = (1e-3, 1e4)
 """Where the dispersion is looked for."""
+MARGIN: Final = 1.02
+"""Rates of a season are rounded: the chance of a unit stays below 1 by this factor."""
 
 
 @dataclass(frozen=True)
@@ -29,46 +32,51 @@ class CountLaw:
     """A law of counts in a bucket.
 
     Attributes:
+        kind: of the law.
         mean: at a rate of 1.
-        dispersion: of the negative binomial law; None: Poisson.
+        dispersion: of the negative binomial law, else None.
+        slots: of a bucket, of the binomial law, else 0.
         error: standard error of the mean, from the spread of the counts.
         index: variance over mean of counts divided by their rates: 1 for Poisson.
         p_index: two-sided p-value that the index is 1 (Fisher's test of dispersion).
-        aic: of both laws, Poisson first.
+        aic: of every law that is possible, by its kind.
         p_fit: of the chi-square test of the chosen law; NaN where there are too few counts.
         n: buckets.
     """
 
+    kind: Kind
     mean: float
     dispersion: float | None
+    slots: int
     error: float
     index: float
     p_index: float
-    aic: tuple[float, float]
+    aic: dict[Kind, float]
     p_fit: float
     n: int
 
     def per_slot(self, slots: float) -> dict[str, Any]:
         """Return the law of demand of one of so many slots of a bucket, as a scenario takes it."""
-        mean = self.mean / slots
-        if self.dispersion is None:
-            return {"poisson": round(mean, 6)}
-        return {"negative_binomial": {"mean": round(mean, 6), "dispersion": round(self.dispersion / slots, 6)}}
+        mean = round(self.mean / slots, 6)
+        if self.dispersion is not None:
+            return {"negative_binomial": {"mean": mean, "dispersion": round(self.dispersion / slots, 6)}}
+        return {"bernoulli": mean} if self.kind == "binomial" else {"poisson": mean}
 
     @property
     def told(self) -> str:
         """In words."""
-        if self.dispersion is None:
-            return f"Poisson, mean {self.mean:.3f}"
-        return f"negative binomial, mean {self.mean:.3f}, dispersion {self.dispersion:.3f}"
+        spread = f", dispersion {self.dispersion:.3f}" if self.dispersion is not None else ""
+        return f"{self.kind}, mean {self.mean:.3f}{spread}"
 
 
-def fit_counts(counts: npt.ArrayLike, rates: npt.ArrayLike | None = None) -> CountLaw:
-    """Fit both laws and keep the one with the lower AIC.
+def fit_counts(counts: npt.ArrayLike, rates: npt.ArrayLike | None = None, slots: int = 0) -> CountLaw:
+    """Fit all laws and keep the one with the lowest AIC.
 
     Args:
         counts: ``(n,)`` whole numbers, n >= 2, not all 0.
         rates: ``(n,)`` what multiplies the mean of each; None: 1. Buckets with a rate of 0 are left out.
+        slots: of a bucket: the binomial law is possible where no count is larger, and no slot's mean above 1; 0: it is
+            not looked at.
     """
     given = np.asarray(counts, dtype=np.int64)
     offset = np.ones(len(given)) if rates is None else np.asarray(rates, dtype=np.float64)
@@ -78,17 +86,31 @@ def fit_counts(counts: npt.ArrayLike, rates: npt.ArrayLike | None = None) -> Cou
     chi_square = float(((given - expected) ** 2 / expected).sum())
     n = len(given)
     p_index = 2 * min(stats.chi2.cdf(chi_square, n - 1), stats.chi2.sf(chi_square, n - 1))
-    poisson = -float(stats.poisson.logpmf(given, expected).sum())
     found = optimize.minimize_scalar(
         lambda log: -float(log_nbinom(given, expected, math.exp(log)).sum()),
         bounds=tuple(math.log(end) for end in DISPERSIONS),
         method="bounded",
     )
-    aic = (2 * poisson + 2, 2 * float(found.fun) + 4)
-    dispersion = math.exp(float(found.x)) if aic[1] < aic[0] else None
-    error = float(np.sqrt(((given - expected) ** 2).sum() * n / max(1, n - 1)) / offset.sum())
-    p_fit = _chi_square_test(given, expected, dispersion)
-    return CountLaw(mean, dispersion, error, chi_square / max(1, n - 1), float(p_index), aic, p_fit, n)
+    aic: dict[Kind, float] = {
+        "Poisson": 2 - 2 * float(stats.poisson.logpmf(given, expected).sum()),
+        "negative binomial": 4 + 2 * float(found.fun),
+    }
+    if slots and given.max() <= slots and expected.max() * MARGIN <= slots:
+        aic["binomial"] = 2 - 2 * float(stats.binom.logpmf(given, slots, expected / slots).sum())
+    kind = min(aic, key=lambda one: aic[one])
+    law = CountLaw(
+        kind=kind,
+        mean=mean,
+        dispersion=math.exp(float(found.x)) if kind == "negative binomial" else None,
+        slots=slots if kind == "binomial" else 0,
+        error=float(np.sqrt(((given - expected) ** 2).sum() * n / max(1, n - 1)) / offset.sum()),
+        index=chi_square / max(1, n - 1),
+        p_index=float(p_index),
+        aic=aic,
+        p_fit=math.nan,
+        n=n,
+    )
+    return replace(law, p_fit=_chi_square_test(given, offset, law))
 
 
 def log_nbinom(counts: npt.ArrayLike, mean: npt.ArrayLike, dispersion: float) -> Floats:
@@ -104,22 +126,24 @@ def log_nbinom(counts: npt.ArrayLike, mean: npt.ArrayLike, dispersion: float) ->
     return found
 
 
-def expected_counts(expected: Floats, dispersion: float | None, most: int) -> Floats:
-    """Return how often each count of 0 to ``most`` is expected among buckets with these means, ``(most + 1,)``."""
-    means, times = np.unique(np.round(expected, 9), return_counts=True)
-    values = np.arange(most + 1)
-    if dispersion is None:
-        chances = stats.poisson.pmf(values[:, None], means)
+def expected_counts(law: CountLaw, rates: npt.ArrayLike, most: int) -> Floats:
+    """Return how often each count of 0 to ``most`` is expected among buckets with these rates, ``(most + 1,)``."""
+    means, times = np.unique(np.round(law.mean * np.asarray(rates, dtype=np.float64), 9), return_counts=True)
+    values = np.arange(most + 1)[:, None]
+    if law.dispersion is not None:
+        chances = stats.nbinom.pmf(values, law.dispersion, law.dispersion / (law.dispersion + means))
+    elif law.slots:
+        chances = stats.binom.pmf(values, law.slots, means / law.slots)
     else:
-        chances = stats.nbinom.pmf(values[:, None], dispersion, dispersion / (dispersion + means))
+        chances = stats.poisson.pmf(values, means)
     found: Floats = chances @ times
     return found
 
 
-def _chi_square_test(counts: Ints, expected: Floats, dispersion: float | None) -> float:
+def _chi_square_test(counts: Ints, rates: Floats, law: CountLaw) -> float:
     """Return the p-value of a law's fit, counts pooled from 0 up; NaN where fewer than one degree is left."""
     most = int(counts.max())
-    wanted = expected_counts(expected, dispersion, most)
+    wanted = expected_counts(law, rates, most)
     seen = np.bincount(counts, minlength=most + 1).astype(np.float64)
     bins: list[list[float]] = []
     left, there = 0.0, 0.0
@@ -134,7 +158,7 @@ def _chi_square_test(counts: Ints, expected: Floats, dispersion: float | None) -
         bins[-1][1] += there
     else:
         bins.append([left, there])
-    degrees = len(bins) - 1 - (1 if dispersion is None else 2)
+    degrees = len(bins) - 1 - (1 if law.dispersion is None else 2)
     if degrees < 1:
         return math.nan
     statistic = sum((o - e) ** 2 / e for e, o in bins if e > 0)

@@ -167,8 +167,8 @@ class Lateness:
 def fit_supplier(supplier: str, item: str, orders: list[Order], calendar: Calendar, last: int) -> Lateness | None:
     """Fit one supplier's orders of one item.
 
-    Lateness is taken as geometric: a day late, an order arrives on the next with probability c. With d days late in all,
-    each order counted up to its arrival or to the end of the file, the maximum of the likelihood is c = arrivals / d.
+    Lateness is taken as geometric: a day late, an order arrives on the next with probability c. With d days late in
+    all, each order counted up to its arrival or to the end of the file, the likelihood is largest at c = arrivals / d.
 
     Args:
         supplier: its name.
@@ -236,7 +236,7 @@ def _review(orders: list[Order], calendar: Calendar) -> float:
 
 
 def lot_of(quantities: list[float]) -> float:
-    """Return the largest quantity of which nearly all orders are whole multiples; 0 for quantities that are not whole."""
+    """Return the largest quantity of which nearly all orders are whole multiples; 0 if orders are not whole."""
     counts = Counter(quantities)
     divisor, covered = 0, 0
     for quantity, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):

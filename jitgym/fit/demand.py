@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -189,7 +189,7 @@ def whole_units(quantity: Floats, unit: float) -> Ints:
     return np.diff(total, prepend=0.0).astype(np.int64)
 
 
-def by_week(values: npt.NDArray[np.generic], starts: Ints) -> npt.NDArray[np.float64]:
+def by_week(values: npt.NDArray[Any], starts: Ints) -> Floats:
     """Return the sums of whole weeks, Monday to Sunday, of values by day; the first and the last count if whole.
 
     Args:
@@ -203,4 +203,5 @@ def by_week(values: npt.NDArray[np.generic], starts: Ints) -> npt.NDArray[np.flo
     full = np.ones(len(sums), dtype=bool)
     for end in (0, -1):
         full[end] = days[end] >= np.median(days)
-    return sums[full]
+    found: Floats = sums[full].astype(np.float64)
+    return found

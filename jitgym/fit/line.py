@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -30,7 +31,7 @@ Ints = npt.NDArray[np.int64]
 Description = dict[str, Any]
 
 PRICES: Final = {"finished_goods": 1.2, "items": 0.4, "backlog": 10.0, "repair": 50.0, "pm": 15.0}
-"""Assumed, where the user gives none: money for a unit and slot, and for an event. Stock in process rises from 0.5 to 1."""
+"""Assumed, where the user gives none: money for a unit and slot, and for an event; stock in process from 0.5 to 1."""
 WIDE: Final = 3
 """The range of a knob ends at this many times its textbook value."""
 LEAST_STEPS: Final = 100
@@ -71,7 +72,8 @@ def names_of(words: Sequence[str], kind: str) -> dict[str, str]:
     """Return a name that a scenario can take for each word: letters, digits, ``_`` and ``-``, none twice."""
     found: dict[str, str] = {}
     for i, word in enumerate(words, 1):
-        name = re.sub(r"[^A-Za-z0-9_-]+", "_", word).strip("_-")[:32]
+        letters = unicodedata.normalize("NFKD", word.replace("ß", "ss")).encode("ascii", "ignore").decode()
+        name = re.sub(r"[^A-Za-z0-9_-]+", "_", letters).strip("_-")[:32]
         if not re.match(r"[A-Za-z]", name):
             name = f"{kind}_{name}".rstrip("_") if name else f"{kind}_{i}"
         while name in found.values():
@@ -81,7 +83,7 @@ def names_of(words: Sequence[str], kind: str) -> dict[str, str]:
 
 
 def round_unit(rate: float, most: float, whole: bool) -> float:
-    """Return the quantity of a container: the smallest of 1, 2, 5, 10, ... that keeps demand in a slot to ``most`` units.
+    """Return the quantity of a container: the smallest of 1, 2, 5, 10, ... that keeps demand to ``most`` units a slot.
 
     Args:
         rate: mean quantity in a slot, of all products.
@@ -238,9 +240,8 @@ def supply_part(
             "catch_up": round(max(1e-6, 1 - (1 - s.catch_up) ** (1 / per_day)), 6),
         }
         if supplier["lead_time"] > 1000:
-            raise InputError(
-                f"lead time of {s.supplier} must be at most 1000 slots, got {supplier['lead_time']}: choose a longer slot"
-            )
+            slots = supplier["lead_time"]
+            raise InputError(f"lead time of {s.supplier} must be <= 1000 slots, got {slots}: choose a longer slot")
         review, multiple = round(s.review_days) * per_day, round(s.multiple / pieces[s.item])
         if review > 1:
             supplier["review"] = review
@@ -274,7 +275,7 @@ def price_part(stages: int, given: Mapping[str, float], told: Told) -> Descripti
 
 
 def with_knobs(description: Description) -> Scenario:
-    """Return the scenario with knobs for cards, loops, base stocks, orders and maintenance, from the textbook's values."""
+    """Return the scenario with knobs for cards, loops, base stocks, orders and maintenance, at textbook values."""
     stages, products = description["stages"], [p["name"] for p in description.get("products", [])]
     kept = [stage["name"] for stage in stages if "maintenance" in stage]
     rough: list[Description] = [{"knob": "kanban", "high": 1, "default": 1}]

@@ -195,9 +195,9 @@ def fit_machine(
 ) -> Machine:
     """Fit one machine's stops.
 
-    A life begins at the end of a stop, and the machine is then taken as good as new, after repair and maintenance alike.
-    What was before the first stop is not used: how old the machine was then is not in the log. A stop whose end is not
-    known ends a life but begins none.
+    A life begins at the end of a stop, and the machine is then taken as good as new, after repair and maintenance
+    alike. What was before the first stop is not used: how old the machine was then is not in the log. A stop whose end
+    is not known ends a life but begins none.
 
     Args:
         asset: its name.
@@ -290,13 +290,15 @@ def p_geometric(slots: Floats) -> float:
 def duration_of(durations: Durations, calendar: Calendar) -> tuple[Any, str]:
     """Return a duration as a scenario takes it, and in words why.
 
-    Constant where the spread is small; geometric with the mean of the hours; or, where there are enough and they are not
-    geometric, their own distribution, each duration shared between the whole slots beside it so that the mean is kept.
+    Constant where the spread is small; geometric with the mean of the hours; or, where there are enough and they are
+    not geometric, their own distribution, each duration shared between the whole slots beside it so that the mean is
+    kept.
     """
     mean = max(1.0, calendar.slots(durations.mean))
     slots = np.maximum(1.0, durations.hours / calendar.slot_hours)
     if len(slots) > 1 and slots.std(ddof=1) < STEADY * slots.mean():
-        return max(1, round(mean)), f"{max(1, round(mean))} slots: they hardly vary"
+        whole = max(1, round(mean))
+        return whole, f"{whole} slot{'s' if whole > 1 else ''}: they hardly vary"
     if durations.p_geometric < LEVEL and slots.max() <= MOST_SLOTS:
         low = np.floor(slots).astype(int)
         more = slots - low

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,16 @@ import numpy as np
 from jitgym import __version__
 from jitgym.errors import InputError
 from jitgym.files import nearest
-from jitgym.fit.calendar import Calendar, closed_days, found_hours, found_parts, found_weekdays
+from jitgym.fit.calendar import (
+    LEAST_TIMES,
+    SHARE,
+    SHIFTS,
+    Calendar,
+    closed_days,
+    found_parts,
+    found_shift,
+    found_weekdays,
+)
 from jitgym.fit.cleaning import FileReport
 from jitgym.fit.deliveries import Lateness, Shipments, fit_supplier, read_deliveries
 from jitgym.fit.demand import Orders, Series, bucket_of, read_demand, series_of
@@ -222,18 +231,8 @@ def _calendar(read: _Read, options: Options, told: Told) -> Calendar:
         weekdays = found_weekdays(list(read.orders.lines) if by_day else [])
         (told.fitted if by_day else told.assumed).append(f"working days: {sum(weekdays)} of a week")
     closed = closed_days(read.orders.lines, weekdays) if by_day else ()
-    hours = options.hours
-    stops = [stop for group in read.log.stops.values() for stop in group] if read.log is not None else []
-    if hours is None and read.log is not None and read.log.timed:
-        hours = found_hours([stop.start for stop in stops if not stop.planned])
-        if hours is not None:
-            told.fitted.append(
-                f"a working day of {hours:g} hours: the least of 8, 16, 24 that hold 95 % of the breakdowns"
-            )
-    if hours is None:
-        hours = 8.0
-        told.assumed.append("a working day of 8 hours")
-    calendar = Calendar(weekdays, hours, 1, closed)
+    begins, hours = _shift(read.log, options, told)
+    calendar = Calendar(weekdays, hours, 1, closed, begins)
     if options.slot_hours is None:
         parts = found_parts(hours, _mean_repair(read.log, calendar))
         told.assumed.append(f"{parts} slots a day: the fewest of 1, 2, 4, 8 that are not longer than a mean repair")
@@ -241,7 +240,24 @@ def _calendar(read: _Read, options: Options, told: Told) -> Calendar:
         parts = round(hours / options.slot_hours)
         if parts < 1 or abs(parts * options.slot_hours - hours) > 1e-6:
             raise InputError(f"slot must divide the working day of {hours:g} hours, got {options.slot_hours:g} hours")
-    return Calendar(weekdays, hours, parts, closed)
+    return replace(calendar, slots_per_day=parts)
+
+
+def _shift(log: Log | None, options: Options, told: Told) -> tuple[float, float]:
+    """Return when a working day begins and its hours."""
+    stops = [stop for group in log.stops.values() for stop in group] if log is not None and log.timed else []
+    times = [stop.start for stop in stops if not stop.planned]
+    hours = options.hours
+    if hours is None and len(times) >= LEAST_TIMES:
+        begins, hours = found_shift(times)
+        told.fitted.append(
+            f"a working day of {hours:g} hours: the least of 8, 16, 24 that hold {SHARE:.0%} of the breakdowns"
+        )
+        return begins, hours
+    if hours is None:
+        hours = SHIFTS[0]
+        told.assumed.append(f"a working day of {hours:g} hours (--hours for another)")
+    return (found_shift(times, hours)[0] if times else 0.0), hours
 
 
 def _mean_repair(log: Log | None, calendar: Calendar) -> float | None:
@@ -334,7 +350,7 @@ def _describe(
     year = calendar.days_per_year * per_day
     description: Description = {
         "name": wishes.name,
-        "description": f"Fitted to a plant's own data by jitgym {__version__}; see the comments at the head of the file.",
+        "description": f"Fitted to a plant's own data by jitgym {__version__}; the comments above say how.",
         "slots_per_step": step,
         "horizon": max(LEAST_STEPS, round(year / step)),
         "slots_per_year": year,

@@ -100,11 +100,10 @@ def draw_counts(axes: Axes, plant: Plant, product: Product) -> None:
     law = product.law
     seen = np.bincount(recent)
     most = max(len(seen) - 1, 1)
-    expected = expected_counts(law.mean * product.rates[-product.recent :], law.dispersion, most)
+    expected = expected_counts(law, product.rates[-product.recent :], most)
     places = np.arange(most + 1)
     axes.bar(places, np.pad(seen, (0, most + 1 - len(seen))), color=BAND, width=0.8, label="record")
-    name = "Poisson" if law.dispersion is None else "negative binomial"
-    axes.plot(places, expected, "o-", color=LAW, markersize=3.5, linewidth=1, label=name)
+    axes.plot(places, expected, "o-", color=LAW, markersize=3.5, linewidth=1, label=law.kind)
     axes.set_xlabel(f"units a {plant.series.bucket}")
     axes.set_ylabel(f"{plant.series.bucket}s")
     axes.legend(loc="upper right")

@@ -75,7 +75,8 @@ def analyse(series: Series, name: str, unit: float, calendar: Calendar) -> Produ
     )
     units = whole_units(values, unit)
     recent = _recent(series, trend, units, calendar)
-    law = fit_counts(units[-recent:], rates[-recent:])
+    slots = round(series.days * calendar.slots_per_day)
+    law = fit_counts(units[-recent:], rates[-recent:], slots)
     return Product(
         name=name,
         quantity=float(values.sum()),
@@ -116,12 +117,12 @@ def _year(series: Series, values: Floats, calendar: Calendar) -> Season | None:
 def monthly(series: Series, values: Floats) -> tuple[Ints, Floats]:
     """Return whole months, 0 for January, in a row without a gap, and the mean of a bucket in each.
 
-    The first and the last month may be cut by the record and are left out, unless a bucket is a month.
+    The first and the last count if the record has three quarters of them.
     """
     month = month_of(series.starts)
     groups = np.split(np.arange(len(values)), np.flatnonzero(np.diff(month)) + 1)
-    if series.bucket != "month":
-        groups = groups[1:-1]
+    usual = 0.75 * float(np.median([len(group) for group in groups]))
+    groups = groups[len(groups[0]) < usual : len(groups) - (len(groups[-1]) < usual)]
     first = [int(group[0]) for group in groups]
     if not groups or (np.diff(month[first]) > 1).any():
         return np.empty(0, dtype=np.int64), np.empty(0)

@@ -1,12 +1,12 @@
 """Suppliers held to a standard, what their lateness costs, and what an alternative would be worth.
 
-Costs come from paired simulation: the line as fitted against the same line with a better supplier, on the same seeds, so
-that demand and breakdowns are the same. Two questions, two answers:
+Costs come from paired simulation: the line as fitted against the same line with a better supplier, on the same seeds,
+so that demand and breakdowns are the same. The order-up-to level of the item is chosen anew for either, on other seeds
+than those that the difference is taken on: late suppliers cost stock as well as shortage. Two questions, two answers:
 
-* *lateness*: the supplier always on time, all else and all knobs as they are;
-* *alternative*: a supplier that just meets the standard, and the order-up-to level of the item chosen anew for either,
-  on other seeds than those that the difference is taken on. A year of it is the most that qualifying one may cost to pay
-  back within the year.
+* *lateness*: the supplier always on time, all else as it is;
+* *alternative*: a supplier that just meets the standard. A year of the difference is the most that qualifying one may
+  cost to pay back within the year.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Judgement = Literal["meets", "fails", "not shown"]
 
-LEVELS: Final = 9
+LEVELS: Final = 25
 """Order-up-to levels that are tried."""
 SEARCH: Final = 64
 """Seeds that they are tried on."""
@@ -53,7 +53,7 @@ class Qualification:
         quality: the same.
         lateness: what its lateness costs a slot, with a 95 % interval.
         alternative: what a supplier that just meets the standard saves a slot; None where it would be no better.
-        levels: the order-up-to levels chosen, for the supplier as it is and for the alternative.
+        levels: the order-up-to levels chosen: as it is, always on time, and for the alternative.
     """
 
     supplier: str
@@ -61,7 +61,7 @@ class Qualification:
     quality: Judgement
     lateness: Interval
     alternative: Interval | None
-    levels: tuple[int, int] | None
+    levels: tuple[int, ...]
 
 
 def judge(interval: Range, least: float) -> Judgement:
@@ -87,24 +87,23 @@ def qualify(
         seed: names the banks of seeds.
         progress: called with the share that is done.
     """
+    seeds = seed_bank(seed, n_seeds, "evaluation")
     found = []
     for j, supplier in enumerate(suppliers):
         name = scenario.supplier_names[j]
-        punctual = changed(scenario, j, {"on_time": 1.0})
-        seeds = seed_bank(seed, n_seeds, "evaluation")
-        as_is = costs(scenario, seeds, {})
-        lateness = bca(as_is - costs(punctual, seeds, {}))
         better = _alternative(scenario, j, standard)
-        alternative, levels = _worth(scenario, better, name, n_seeds, seed) if better is not None else (None, None)
+        lines = [scenario, changed(scenario, j, {"on_time": 1.0}), *([] if better is None else [better])]
+        levels = [best_level(line, name, seed) for line in lines]
+        spent = [costs(line, seeds, {f"target[{name}]": level}) for line, level in zip(lines, levels, strict=True)]
         rejected = supplier.rejected_interval
         found.append(
             Qualification(
                 supplier=name,
                 on_time=judge(supplier.on_time_interval, standard.on_time),
                 quality=judge((1 - rejected[1], 1 - rejected[0]), standard.quality),
-                lateness=lateness,
-                alternative=alternative,
-                levels=levels,
+                lateness=bca(spent[0] - spent[1]),
+                alternative=bca(spent[0] - spent[2]) if better is not None else None,
+                levels=tuple(levels),
             )
         )
         if progress is not None:
@@ -129,21 +128,8 @@ def changed(scenario: Scenario, j: int, values: dict[str, Any]) -> Scenario:
     return load_scenario(description)
 
 
-def _worth(
-    scenario: Scenario, better: Scenario, supplier: str, n_seeds: int, seed: int
-) -> tuple[Interval, tuple[int, int]]:
-    """Return what another supplier saves a slot, the level chosen for both, and the levels."""
-    levels = [best_level(line, supplier, seed) for line in (scenario, better)]
-    seeds = seed_bank(seed, n_seeds, "evaluation")
-    pair = [
-        costs(line, seeds, {f"target[{supplier}]": level})
-        for line, level in zip((scenario, better), levels, strict=True)
-    ]
-    return bca(pair[0] - pair[1]), (levels[0], levels[1])
-
-
 def best_level(scenario: Scenario, supplier: str, seed: int) -> int:
-    """Return the order-up-to level of a supplier that costs least on tuning seeds, of some between 0 and its highest."""
+    """Return the order-up-to level of a supplier that costs least on tuning seeds, of some up to its highest."""
     name = f"target[{supplier}]"
     simulator = Simulator(scenario)
     knob = next(knob for knob in simulator.knobs if knob.name == name)

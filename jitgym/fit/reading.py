@@ -1,7 +1,7 @@
 """CSV files as plants export them: any of the common encodings and delimiters, broken rows and all, in bounded memory.
 
-Lines are read one after the other, so memory does not grow with the file. A line is UTF-8 if it can be, else Windows-1252:
-files that were put together from exports of both kinds are read line by line. UTF-16 is told by its mark or its zeros.
+Lines are read one after the other, so memory does not grow with the file. A line is UTF-8 if it can be, else
+Windows-1252: files that were put together from exports of both kinds are read. UTF-16 is told by its mark or its zeros.
 """
 
 from __future__ import annotations

@@ -73,13 +73,12 @@ def read_records(
     """
     table = open_table(path, schema)
     dates = {column.name: Dates(day_first) for column in schema.columns if column.kind == "date"}
-    numbers = {column.name: Numbers() for column in schema.columns if column.kind == "number"}
+    numbers = {column.name: Numbers(table.delimiter == ";") for column in schema.columns if column.kind == "number"}
     _survey(table, dates, numbers, progress)
     _agree(dates)
     note_reading(table, account)
-    for name, convention in {**dates, **numbers}.items():
-        if convention.told(name):
-            account.notes.append(convention.told(name))
+    conventions: dict[str, Dates | Numbers] = {**dates, **numbers}
+    account.notes += [words for name, convention in conventions.items() if (words := convention.told(name))]
     readers: list[Reader] = [
         dates[column.name].read
         if column.kind == "date"

@@ -223,8 +223,14 @@ MAINTENANCE: Final = Schema(
 SCHEMAS: Final = (DEMAND, DELIVERIES, MAINTENANCE)
 
 PLANNED: Final = frozenset(
-    ["yes", "y", "true", "1", "x", "planned", "preventive", "scheduled", "pm", "service", "inspection", "ja", "geplant", "wartung", "si"]
+    (
+        *("yes", "y", "true", "1", "x", "planned", "preventive", "scheduled", "pm", "service", "inspection"),
+        *("ja", "si", "geplant", "wartung"),
+    )
 )
 UNPLANNED: Final = frozenset(
-    ["no", "n", "false", "0", "unplanned", "corrective", "breakdown", "failure", "repair", "emergency", "nein", "ungeplant", "störung", "stoerung"]
+    (
+        *("no", "n", "false", "0", "unplanned", "corrective", "breakdown", "failure", "repair", "emergency"),
+        *("nein", "ungeplant", "störung", "stoerung"),
+    )
 )

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 import yaml
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from jitgym.files import markdown_table
-from jitgym.fit.deliveries import Lateness, Range
+from jitgym.fit.deliveries import Range
 from jitgym.fit.maintenance import Machine
 from jitgym.fit.plant import Plant
 from jitgym.fit.products import Product
 from jitgym.fit.qualification import Qualification, judge
-from jitgym.report import number, plain_table, plus_minus
+from jitgym.fit.season import Season
+from jitgym.report import number, plain_table
 
 NONE: Final = "–"
 
@@ -71,13 +74,20 @@ def terminal(plant: Plant) -> RenderableType:
                     table.add_row(*row)
                 parts += [table, ""]
             else:
-                parts += [block.replace("* ", "  ").replace("**", ""), ""]
+                parts += [*_paragraphs(block), ""]
     return Group(*parts)
+
+
+def _paragraphs(block: str) -> Iterator[RenderableType]:
+    """Yield the lines of Markdown, points set in."""
+    for line in block.replace("**", "").splitlines():
+        yield Padding(line.removeprefix("* "), (0, 0, 0, 2)) if line.startswith("* ") else line
 
 
 def _files(plant: Plant) -> Section:
     """Tell what became of the rows."""
-    rows, notes = [], []
+    rows: list[tuple[str, ...]] = []
+    notes = []
     for kind, account in plant.accounts.items():
         changed = sum(count for (action, _, _), count in account.counts.items() if action == "changed")
         counts = (account.read, account.kept, account.dropped, changed)
@@ -88,7 +98,7 @@ def _files(plant: Plant) -> Section:
             at = f"line{'s' if count > 1 else ''} {', '.join(map(str, lines))}{', ...' if count > len(lines) else ''}"
             notes.append(f"* {account.path.name}: {count:,} {action}:{where} {reason} ({at})")
     blocks: list[str | Grid] = [Grid(("file", "name", "rows\nread", "kept", "dropped", "changed"), rows, ("name",))]
-    return "Cleaning", blocks + ["\n".join(notes)]
+    return "Cleaning", [*blocks, "\n".join(notes)]
 
 
 def _time(plant: Plant) -> Section:
@@ -99,14 +109,12 @@ def _time(plant: Plant) -> Section:
 
 
 def _day(ordinal: int) -> str:
-    from datetime import date
-
     return date.fromordinal(ordinal).isoformat()
 
 
 def _demand(plant: Plant) -> Section:
     """Tell how demand comes."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for product in (*plant.products, *plant.others):
         pattern = product.pattern
         rows.append(
@@ -137,8 +145,8 @@ def _demand(plant: Plant) -> Section:
     )
     return "Demand", [
         Grid(heads, rows, ("class",)),
-        "Classes by ADI 1.32 and CV² 0.49 (Syntetos, Boylan & Croston 2005). Trend: Mann-Kendall and Theil-Sen, season: "
-        "Friedman, with strength 0 to 1; in brackets what does not count (p >= 0.01, or strength below 0.1).",
+        "Classes by ADI 1.32 and CV² 0.49 (Syntetos, Boylan & Croston 2005). Trend: Mann-Kendall, Theil-Sen; season: "
+        "Friedman, with its strength of 0 to 1; in brackets what does not count (p >= 0.01, or strength below 0.1).",
     ]
 
 
@@ -150,28 +158,26 @@ def _trend(product: Product) -> str:
     return told if trend.is_one else f"({told})"
 
 
-def _season(season: object) -> str:
-    from jitgym.fit.season import Season
-
-    if not isinstance(season, Season):
+def _season(season: Season | None) -> str:
+    if season is None:
         return NONE
     return f"{season.strength:.2f}" if season.is_one else f"({season.strength:.2f})"
 
 
 def _laws(plant: Plant) -> Section:
     """Tell which laws demand follows."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for product in plant.products:
         law = product.law
         fits = NONE if math.isnan(law.p_fit) else _p(law.p_fit)
         rows.append(
             (
                 product.name,
-                "Poisson" if law.dispersion is None else "neg. binomial",
+                law.kind,
                 f"{law.mean:.3f} ± {1.96 * law.error:.3f}",
                 NONE if law.dispersion is None else number(law.dispersion),
                 f"{law.index:.2f}",
-                f"{law.aic[0] - law.aic[1]:.1f}".replace("-", "−"),
+                " / ".join(f"{aic:.0f}" for aic in law.aic.values()),
                 fits,
             )
         )
@@ -181,7 +187,7 @@ def _laws(plant: Plant) -> Section:
         f"units a\n{plant.series.bucket}",
         "disper-\nsion",
         "variance\n/ mean",
-        "AIC gain\nof n. b.",
+        "AIC P /\nNB / B",
         "p of\nfit",
     )
     sentences = []
@@ -218,124 +224,115 @@ def _verdicts(plant: Plant) -> Section:
     products = (*plant.products, *plant.others)
     rows = [f"* **{product.name}**: {product.verdict.sentence}." for product in products]
     assumed = (
-        "Cut-offs of the classes: Syntetos, Boylan & Croston (2005); of a strong season, 0.64: Hyndman & Athanasopoulos "
-        "(2021); 12 days with demand at least and a trend of 25 % a year: assumed."
+        "Cut-offs of the classes: Syntetos, Boylan & Croston (2005); of a strong season, 0.64: Hyndman & "
+        "Athanasopoulos (2021); 12 buckets with demand at least, and a trend of 25 % a year: assumed."
     )
     return "Which products suit pull", ["\n".join(rows), assumed]
 
 
 def _machines(plant: Plant) -> Section:
     """Tell how machines live and are repaired."""
-    rows = [_machine(machine, plant) for machine in plant.machines]
-    heads = (
-        "machine", "break-\ndowns", "planned", "lives\n(cens.)", "shape", "scale\nhours", "p of\nshape 1", "p of\nfit",
-        "p of\ntrend", "repair\nhours", "PM\nhours", "available",
-    )  # fmt: skip
-    told = (
-        "Lives in working hours from the end of a stop to the next breakdown; what planned maintenance or the end of the log "
-        "cut off is censored. Weibull by maximum likelihood with 95 % profile intervals; p of shape 1: likelihood ratio "
-        "against the exponential law, which is used where it is 0.05 or more; p of fit: bootstrap of the largest gap to "
-        "Kaplan-Meier; p of trend: Laplace, small where breakdowns become more or fewer, so that no law of lives fits."
+    stops = Grid(
+        ("machine", "break-\ndowns", "planned\nstops", "repair\nhours", "PM\nhours", "available"),
+        [
+            (
+                machine.asset,
+                str(machine.breakdowns),
+                str(machine.planned),
+                NONE if machine.repair is None else number(machine.repair.mean),
+                NONE if machine.maintenance is None else number(machine.maintenance.mean),
+                f"{100 * machine.availability:.1f} %",
+            )
+            for machine in plant.machines
+        ],
     )
-    return "Machines", [Grid(heads, rows), told]
+    heads = ("machine", "lives\n(cut)", "shape", "scale, hours", "p of\nshape 1", "p of\nfit", "p of\ntrend")
+    told = (
+        "Lives in working hours from the end of a stop to the next breakdown; what planned maintenance or the end of "
+        "the log cut off is censored. Weibull by maximum likelihood with 95 % profile intervals; p of shape 1: "
+        "likelihood ratio against the exponential law, which is used where it is 0.05 or more; p of fit: bootstrap of "
+        "the largest gap to Kaplan-Meier; p of trend: Laplace, small where breakdowns become more or fewer, so that no "
+        "law of lives fits."
+    )
+    return "Machines", [stops, Grid(heads, [_lives(machine) for machine in plant.machines]), told]
 
 
-def _machine(machine: Machine, plant: Plant) -> tuple[str, ...]:
+def _lives(machine: Machine) -> tuple[str, ...]:
     law, fit = machine.law, machine.fit
-    shape = scale = p_one = p_fit = NONE
+    cells = [NONE] * 4
     if law is not None and fit is not None:
         shape, scale = _spread(law.shape, law.shape_interval, 2), _spread(law.scale, law.scale_interval, 0)
-        p_one, p_fit = _p(law.p_exponential), _p(fit.p)
-    return (
-        machine.asset,
-        str(machine.breakdowns),
-        str(machine.planned),
-        f"{len(machine.lives)} ({int((~machine.failed).sum())})",
-        shape,
-        scale,
-        p_one,
-        p_fit,
-        _p(machine.p_trend),
-        NONE if machine.repair is None else number(machine.repair.mean),
-        NONE if machine.maintenance is None else number(machine.maintenance.mean),
-        f"{machine.availability:.1%}",
-    )
+        cells = [shape, scale, _p(law.p_exponential), _p(fit.p)]
+    return machine.asset, f"{len(machine.lives)} ({int((~machine.failed).sum())})", *cells, _p(machine.p_trend)
 
 
 def _suppliers(plant: Plant) -> Section:
     """Tell how suppliers deliver."""
-    rows = [_supplier(one) for one in (*plant.suppliers, *plant.other_suppliers)]
-    heads = (
-        "supplier", "item", "orders", "on time %", "late", "catch-up\na day", "lead\ndays", "early\n%", "rejected %",
-        "orders\nevery", "lot",
-    )  # fmt: skip
+    every = (*plant.suppliers, *plant.other_suppliers)
+    orders = Grid(
+        ("supplier", "item", "orders", "open", "lead days", "every\ndays", "lot"),
+        [
+            (
+                one.supplier,
+                one.item,
+                str(one.orders),
+                str(one.waiting),
+                f"{one.lead_days:g} [{one.lead_spread[0]:g}, {one.lead_spread[1]:g}]",
+                f"{one.review_days:g}",
+                f"{one.multiple:g}" if one.multiple else NONE,
+            )
+            for one in every
+        ],
+        ("item",),
+    )
+    keeps = Grid(
+        ("supplier", "on time %", "late", "early %", "catch-up\na day", "rejected %"),
+        [
+            (
+                one.supplier,
+                _spread(100 * one.on_time, _percent(one.on_time_interval), 1),
+                str(one.late),
+                f"{100 * one.early:.0f}",
+                f"{one.catch_up:.2f}",
+                _spread(100 * one.rejected, _percent(one.rejected_interval), 2),
+            )
+            for one in every
+        ],
+    )
     told = (
-        "Working days. On time: all of an order there by the promised day, with Wilson's 95 % interval. Catch-up: chance that a "
-        "late order comes on the next day; orders still open are censored. Lead: median from order to promise, and quartiles."
+        "Working days. Lead: median from order to promise, with quartiles. On time: all of an order there by the "
+        "promised day, with Wilson's 95 % interval. Catch-up: chance that a late order comes on the next day; orders "
+        "still open are censored."
     )
-    return "Suppliers", [Grid(heads, rows, ("item",)), told]
-
-
-def _supplier(one: Lateness) -> tuple[str, ...]:
-    return (
-        one.supplier,
-        one.item,
-        str(one.orders),
-        _spread(100 * one.on_time, _percent(one.on_time_interval), 1),
-        str(one.late),
-        f"{one.catch_up:.2f}",
-        f"{one.lead_days:g} [{one.lead_spread[0]:g}, {one.lead_spread[1]:g}]",
-        f"{100 * one.early:.0f}",
-        _spread(100 * one.rejected, _percent(one.rejected_interval), 2),
-        f"{one.review_days:g} d",
-        f"{one.multiple:g}" if one.multiple else NONE,
-    )
+    return "Suppliers", [orders, keeps, told]
 
 
 def _qualifications(plant: Plant) -> Section:
     """Tell which suppliers meet the standard, and what it is worth."""
     year = plant.scenario.slots_per_year
-    rows = []
-    for one in plant.qualifications:
-        places = max(0, 2 - math.floor(math.log10(abs(one.lateness.mean) or 1)))
-        rows.append(
-            (
-                one.supplier,
-                one.on_time,
-                one.quality,
-                plus_minus(one.lateness, places),
-                number(one.lateness.mean * year),
-                NONE if one.alternative is None else plus_minus(one.alternative, places),
-                NONE if one.alternative is None else number(one.alternative.mean * year),
-                _levels(one),
-            )
-        )
+    rows = [_qualification(one, year) for one in plant.qualifications]
     for other in plant.other_suppliers:
         good = (1 - other.rejected_interval[1], 1 - other.rejected_interval[0])
         marks = (judge(other.on_time_interval, plant.standard.on_time), judge(good, plant.standard.quality))
-        rows.append((other.supplier, *marks, *[NONE] * 5))
-    heads = (
-        "supplier",
-        "on time",
-        "quality",
-        "lateness\na slot",
-        "a year",
-        "alternative\na slot",
-        "a year",
-        "level: as\nis, then",
-    )
-    standard = f"at least {plant.standard.on_time:.1%} on time and {plant.standard.quality:.1%} good"
+        rows.append((other.supplier, *marks, *[NONE] * 3))
+    heads = ("supplier", "on time", "quality", "lateness\na year", "alternative\na year", "levels")
+    standard = f"at least {100 * plant.standard.on_time:g} % on time and {100 * plant.standard.quality:g} % good"
     told = (
-        f"Standard: {standard} (--standard). A supplier meets it if its whole 95 % interval does, fails if none of it does. "
-        "Lateness: what the line would cost less if the supplier were always on time, all knobs the same. Alternative: what "
-        "it would cost less with one that just meets the standard, the order-up-to level chosen anew for either; a year of "
-        "it is what qualifying one may cost. Paired simulation, in the money of the prices, with 95 % intervals."
+        f"Standard: {standard} (--standard). A supplier meets it if its whole 95 % interval does, fails if none of it "
+        "does. Lateness: what the line would cost less if the supplier were always on time. Alternative: what it would "
+        "cost less with one that just meets the standard: what qualifying one may cost to pay back in a year. Paired "
+        "simulation with 95 % intervals, in the money of the prices; the order-up-to level (levels: as is, on time, "
+        "alternative) is chosen anew for each."
     )
     return "Suppliers against the standard", [Grid(heads, rows, ("on time", "quality")), told]
 
 
-def _levels(one: Qualification) -> str:
-    return NONE if one.levels is None else f"{one.levels[0]}, {one.levels[1]}"
+def _qualification(one: Qualification, year: int) -> tuple[str, ...]:
+    lateness, alternative = (
+        NONE if saved is None else f"{saved.mean * year:.0f} ± {(saved.high - saved.mean) * year:.0f}".replace("-", "−")
+        for saved in (one.lateness, one.alternative)
+    )
+    return one.supplier, one.on_time, one.quality, lateness, alternative, ", ".join(map(str, one.levels))
 
 
 def _line(plant: Plant) -> Section:

@@ -1,7 +1,7 @@
 """Lives: Weibull by maximum likelihood with censoring, intervals, the Kaplan-Meier curve, and how well the law fits.
 
-Likelihood, intervals and tests as in Meeker, Escobar & Pascual, Statistical Methods for Reliability Data, 2nd ed., 2022,
-chapters 3, 8 and 13. A life that was still going on, or that planned maintenance ended, is censored: longer than that.
+Likelihood, intervals and tests as in Meeker, Escobar & Pascual, Statistical Methods for Reliability Data, 2nd ed.,
+2022. A life that was still going on, or that planned maintenance ended, is censored: longer than that.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Weibull:
 def fit_weibull(lives: npt.ArrayLike, failed: npt.ArrayLike | None = None) -> Weibull:
     """Fit the law.
 
-    The likelihood's derivative in the shape, the best scale put in, has one root: it is found between two bounds, so that
-    no start has to be guessed. ``scipy.stats.weibull_min.fit`` of ``CensoredData`` finds the same, by a search.
+    The likelihood's derivative in the shape, the best scale put in, has one root: it is found between two bounds, so
+    that no start has to be guessed. ``scipy.stats.weibull_min.fit`` of ``CensoredData`` finds the same, by a search.
 
     Args:
         lives: ``(n,)``, above 0.
@@ -122,7 +122,7 @@ def checked_lives(lives: npt.ArrayLike, failed: npt.ArrayLike | None) -> tuple[F
 def scale_of(times: Floats, ends: Bools, shape: float) -> float:
     """Return the best scale for a shape: (sum of t ** shape / failures) ** (1 / shape)."""
     unit = float(times.max())
-    return unit * float(((times / unit) ** shape).sum() / ends.sum()) ** (1 / shape)
+    return float(unit * (((times / unit) ** shape).sum() / ends.sum()) ** (1 / shape))
 
 
 def log_likelihood(times: Floats, ends: Bools, shape: float, scale: float) -> float:
@@ -189,8 +189,8 @@ def goodness_of_fit(
 ) -> Fit:
     """Test the Weibull law by a parametric bootstrap of the largest gap (Kolmogorov-Smirnov's where all failed).
 
-    Resamples are drawn from the fitted law, censored as the data are, and fitted anew. A life that failed could have been
-    censored later: its limit is drawn from the Kaplan-Meier curve of the censoring; one beyond the last is never.
+    Resamples are drawn from the fitted law, censored as the data are, and fitted anew. Their censoring times are drawn
+    from the Kaplan-Meier curve of the censoring; beyond its last there is none.
     Source: Stute, Manteiga & Quindimil (1993), Metrika 40, 243-256, on the bootstrap with estimated parameters.
     """
     times, ends = checked_lives(lives, failed)
