@@ -81,7 +81,7 @@ def terminal(plant: Plant) -> RenderableType:
 def _paragraphs(block: str) -> Iterator[RenderableType]:
     """Yield the lines of Markdown, points set in."""
     for line in block.replace("**", "").splitlines():
-        yield Padding(line.removeprefix("* "), (0, 0, 0, 2)) if line.startswith("* ") else line
+        yield Padding(line.removeprefix("* "), (0, 0, 0, 2), expand=False) if line.startswith("* ") else line
 
 
 def _files(plant: Plant) -> Section:
@@ -374,6 +374,15 @@ def entries(plant: Plant) -> Iterator[dict[str, object]]:
                 }  # fmt: skip
 
 
+class _Dumper(yaml.SafeDumper):
+    """YAML with lists of plain values in lines: a season may have hundreds."""
+
+    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:
+        """Return the node of a list."""
+        plain = not any(isinstance(entry, (dict, list)) for entry in sequence)
+        return super().represent_sequence(tag, sequence, plain or flow_style)
+
+
 def scenario_text(plant: Plant) -> str:
     """Return the scenario as YAML, with a head that says where it is from, what was fitted and what was assumed."""
     head = ["Fitted by jitgym fit to"]
@@ -383,7 +392,7 @@ def scenario_text(plant: Plant) -> str:
     head += [f"  {one}" for one in plant.told.fitted]
     head += ["Assumed:", *(f"  {one}" for one in plant.told.assumed)]
     clean = ("".join(letter if letter.isprintable() else "?" for letter in line) for line in head)
-    return "".join(f"# {line}\n" for line in clean) + yaml.safe_dump(_described(plant), sort_keys=False, width=110)
+    return "".join(f"# {line}\n" for line in clean) + yaml.dump(_described(plant), Dumper=_Dumper, sort_keys=False, width=110)
 
 
 def _described(plant: Plant) -> dict[str, Any]:
