@@ -310,7 +310,7 @@ def test_season_regimes_and_law_are_found_together(tmp_path):
         rng = np.random.default_rng(seed)
         monday = date(2024, 1, 1)
         days = [monday + timedelta(7 * w + d) for w in range(104) for d in range(5)]
-        state = np.repeat(np.arange(104) // 13 % 2, 5)
+        state = np.repeat(np.repeat([0, 1, 0, 1, 0, 1, 0], [9, 21, 14, 8, 19, 12, 21]), 5)
         counts = rng.poisson(8 * np.tile(week, 104) * np.array([1.0, 0.5])[state])
         series = series_of(orders_of(tmp_path, [(d, "a", c) for d, c in zip(days, counts, strict=True)]), WEEK, ["a"])
         product = analyse(series, "a", 1.0, WEEK)
