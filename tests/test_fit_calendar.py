@@ -97,7 +97,8 @@ def test_a_slot_is_no_longer_than_a_repair():
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"), [("mon-fri", FIVE), ("Sat-Mon", (True, *(False,) * 4, True, True)), ("tue", (False, True, *(False,) * 5))]
+    ("text", "wanted"),
+    [("mon-fri", FIVE), ("Sat-Mon", (True, *(False,) * 4, True, True)), ("tue", (False, True, *(False,) * 5))],
 )
 def test_weekdays_are_read(text, wanted):
     assert read_weekdays(text) == wanted

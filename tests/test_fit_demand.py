@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
+from plants import csv_file
 
 from jitgym.errors import InputError
 from jitgym.fit.calendar import Calendar
@@ -17,7 +18,6 @@ from jitgym.fit.products import analyse, regimes_of, with_regimes
 from jitgym.fit.regimes import find_regimes, fit_chain
 from jitgym.fit.season import season_of, trend_of
 from jitgym.laws import stationary
-from plants import csv_file
 
 WEEK = Calendar((True,) * 5 + (False,) * 2, 8.0, 4)
 
@@ -92,7 +92,7 @@ def test_verdicts():
 
 
 def test_the_season_of_european_electrical_equipment():
-    """Industry rests in August; the strength is over the 0.64 above which Hyndman & Athanasopoulos difference it away."""
+    """Industry rests in August; the strength is above the 0.64 at which Hyndman & Athanasopoulos take differences."""
     pytest.importorskip("statsmodels")
     from statsmodels.datasets import elec_equip
 
@@ -184,9 +184,7 @@ def test_laws_are_told_apart():
     rng = np.random.default_rng(4)
     assert fit_counts(rng.poisson(5, 2000)).kind == "Poisson"
     assert fit_counts(rng.binomial(4, 0.5, 2000), slots=4).kind == "binomial"
-    assert fit_counts(rng.binomial(4, 0.5, 2000), slots=4).per_slot(4) == {
-        "bernoulli": pytest.approx(0.5, abs=0.02)
-    }
+    assert fit_counts(rng.binomial(4, 0.5, 2000), slots=4).per_slot(4) == {"bernoulli": pytest.approx(0.5, abs=0.02)}
     assert fit_counts(rng.negative_binomial(1, 0.2, 2000)).kind == "negative binomial"
     assert "binomial" not in fit_counts([5, 1, 0, 2], slots=4).aic  # five units do not go into four slots
 
@@ -261,7 +259,11 @@ def test_days_off_count_for_the_next_working_day(tmp_path):
     orders = orders_of(tmp_path, [("2024-03-01", "a", 1), ("2024-03-02", "a", 2), ("2024-03-05", "a", 4)])  # Friday on
     series = series_of(orders, WEEK, ["a"])
     assert series.values["a"].tolist() == [1, 2, 4]
-    assert [date.fromordinal(int(day)).isoformat() for day in series.starts] == ["2024-03-01", "2024-03-04", "2024-03-05"]
+    assert [date.fromordinal(int(day)).isoformat() for day in series.starts] == [
+        "2024-03-01",
+        "2024-03-04",
+        "2024-03-05",
+    ]
 
 
 def test_months_and_weeks_are_told_from_days(tmp_path):
@@ -282,7 +284,9 @@ def test_whole_units_never_run_away():
 def test_sums_of_whole_weeks():
     days = np.array([date(2024, 3, 7).toordinal() + d for d in range(20)])  # Thursday
     working = days[(days + 6) % 7 < 5]
-    assert by_week(np.ones(len(working)), working).tolist() == [5, 5]
+    mondays, sums = by_week(np.ones(len(working)), working)
+    assert sums.tolist() == [5, 5]
+    assert [date.fromordinal(int(day)).isoformat() for day in mondays] == ["2024-03-11", "2024-03-18"]
 
 
 @pytest.mark.slow

@@ -13,12 +13,16 @@ from jitgym.fit.weibull import fit_weibull, gap, goodness_of_fit, kaplan_meier
 
 # Kilometres of 38 shock absorbers, 11 of which failed (F): O'Connor (1985); Meeker & Escobar (1998), table C.2
 ABSORBERS = (
-    "6700F 6950 7820 8790 9120F 9660 9820 11310 11690 11850 11880 12140 12200F 12870 13150F 13330 13470 14040 14300F "
-    "17520F 17540 17890 18450 18960 18980 19410 20100F 20100 20150 20320 20900F 22700F 23490 26510F 27410 27490F 27890 "
-    "28100"
-).split()
-# Weeks of remission under 6-MP, Freireich et al. (1963), the textbook example of Kaplan and Meier's curve; + is censored
-REMISSION = "6 6 6 6+ 7 9+ 10 10+ 11+ 13 16 17+ 19+ 20+ 22 23 25+ 32+ 32+ 34+ 35+".split()
+    *("6700F", "6950", "7820", "8790", "9120F", "9660", "9820", "11310", "11690", "11850", "11880", "12140", "12200F"),
+    *("12870", "13150F", "13330", "13470", "14040", "14300F", "17520F", "17540", "17890", "18450", "18960", "18980"),
+    *("19410", "20100F", "20100", "20150", "20320", "20900F", "22700F", "23490", "26510F", "27410", "27490F", "27890"),
+    "28100",
+)
+# Weeks of remission under 6-MP, Freireich et al. (1963), the textbook example of Kaplan and Meier; + is censored
+REMISSION = (
+    *("6", "6", "6", "6+", "7", "9+", "10", "10+", "11+", "13", "16", "17+", "19+", "20+", "22", "23", "25+", "32+"),
+    *("32+", "34+", "35+"),
+)
 
 
 def marked(words, mark, failed):
@@ -45,7 +49,7 @@ def test_shock_absorbers_have_the_published_law():
 
 
 def test_lung_cancer_has_the_law_that_r_finds():
-    """R's survival 3.5.8, survreg(Surv(time, status) ~ 1, lung): 6.034904, scale 0.759394, log-likelihood -1153.851188."""
+    """R's survival 3.5.8, survreg(Surv(time, status) ~ 1, lung): 6.034904, scale 0.759394, likelihood -1153.851188."""
     datasets = pytest.importorskip("surpyval.datasets")
     lung = datasets.load_lung()
     law = fit_weibull(lung["time"], lung["status"] == 1)

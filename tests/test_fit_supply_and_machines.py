@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from plants import csv_file, make_plant, told
 
 from jitgym.errors import InputError
 from jitgym.fit.calendar import Calendar
 from jitgym.fit.cleaning import FileReport
-from jitgym.fit.deliveries import fit_supplier, lot_of, read_deliveries
+from jitgym.fit.deliveries import Order, fit_supplier, lot_of, read_deliveries
 from jitgym.fit.maintenance import (
+    Stop,
     duration_of,
+    durations_of,
     fit_machine,
     hazard_of,
     laplace,
@@ -18,7 +21,6 @@ from jitgym.fit.maintenance import (
     read_maintenance,
 )
 from jitgym.parts import Duration
-from plants import csv_file, make_plant, told
 
 EVERY = Calendar((True,) * 7, 24.0, 4)
 FIVE = Calendar((True,) * 5 + (False,) * 2, 8.0, 4, (), 6.0)
@@ -118,15 +120,15 @@ def test_lots(quantities, lot):
 def test_a_supplier_is_found_again_though_the_record_ends():
     """40 records of 60 orders, the last of them still open: both chances within four standard errors."""
     rng, found = np.random.default_rng(3), []
-    from jitgym.fit.deliveries import Order
-
     for _ in range(40):
         orders, last = [], 700_130
         for n in range(60):
             promised = 700_010 + 2 * n
             days = 0 if rng.random() < 0.7 else int(rng.geometric(0.15))
             there = promised + days <= last
-            orders.append(Order(promised - 5, promised, promised + days if there else np.nan, 1.0, 0.0, 0.0 if there else 1.0))
+            orders.append(
+                Order(promised - 5, promised, promised + days if there else np.nan, 1.0, 0.0, 0.0 if there else 1.0)
+            )
         one = fit_supplier("a", "x", orders, EVERY, last)
         found.append((one.on_time, one.catch_up))
     mean, error = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / np.sqrt(40)
@@ -162,8 +164,12 @@ def test_words_decide_where_no_column_does(tmp_path):
         tmp_path,
         [
             ("machine", "event", "start", "end"),
-            *(("saw", word, f"2024-03-0{k} 07:00", f"2024-03-0{k} 08:00") for k, word in enumerate(
-                ["preventive service", "motor burnt", "unplanned stop", "PM", "weekly inspection"], 1)),
+            *(
+                ("saw", word, f"2024-03-0{k} 07:00", f"2024-03-0{k} 08:00")
+                for k, word in enumerate(
+                    ["preventive service", "motor burnt", "unplanned stop", "PM", "weekly inspection"], 1
+                )
+            ),
         ],
         "maintenance.csv",
     )
@@ -174,16 +180,9 @@ def test_words_decide_where_no_column_does(tmp_path):
 
 
 def test_planned_stops_and_the_end_of_the_log_censor():
-    plant = make_plant()
-    days = plant.working_days()
-    assert plant.clock_of(days, 8.0).hour == 6  # a day's last moment is the next one's first
-    log, stops = None, []
-    from jitgym.fit.maintenance import Stop
-
-    for start, end, planned in ((1.0, 1.25, False), (2.0, 2.25, True), (4.0, 4.25, False)):
-        stops.append(Stop(700_000 + start, 700_000 + end, planned, 1))
+    days = ((1.0, 1.25, False), (2.0, 2.25, True), (4.0, 4.25, False))
+    stops = [Stop(700_000 + start, 700_000 + end, planned, 1) for start, end, planned in days]
     machine = fit_machine("m", stops, EVERY, 700_006.25)
-    assert log is None
     assert machine.lives == pytest.approx([18, 42, 48])
     assert machine.failed.tolist() == [False, True, False]
     assert (machine.breakdowns, machine.planned) == (2, 1)
@@ -231,7 +230,6 @@ def test_the_machines_of_the_example_are_found_again(tmp_path):
 def test_hazards_of_a_scenario():
     plant = make_plant()
     rng = np.random.default_rng(1)
-    from jitgym.fit.maintenance import Stop
 
     def machine(name):
         known = next(one for one in plant.MACHINES if one.name == name)
@@ -248,11 +246,9 @@ def test_hazards_of_a_scenario():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_durations_keep_their_mean(seed):
-    from jitgym.fit.maintenance import _durations
-
     rng = np.random.default_rng(seed)
     for hours in (rng.gamma(4, 5, 200), rng.exponential(30, 300), rng.normal(24, 1, 30)):
-        durations = _durations(np.maximum(hours, 6.0), EVERY)  # a slot at least: rounding is not what this is about
+        durations = durations_of(np.maximum(hours, 6.0), EVERY)  # a slot at least: rounding is not what this is about
         duration, _ = duration_of(durations, EVERY)
         assert Duration.model_validate(duration).mean == pytest.approx(durations.mean / 6, rel=0.02, abs=0.1)
 

@@ -189,19 +189,19 @@ def whole_units(quantity: Floats, unit: float) -> Ints:
     return np.diff(total, prepend=0.0).astype(np.int64)
 
 
-def by_week(values: npt.NDArray[Any], starts: Ints) -> Floats:
-    """Return the sums of whole weeks, Monday to Sunday, of values by day; the first and the last count if whole.
+def by_week(values: npt.NDArray[Any], starts: Ints) -> tuple[Ints, Floats]:
+    """Return the Mondays and the sums of whole weeks of values by day; the first and the last count if whole.
 
     Args:
         values: ``(n,)``, one for each day.
         starts: the days, as ordinals ``(n,)``.
     """
     week = (starts + 6) // 7
-    week = week - week[0]
+    first = int(week[0])
+    week = week - first
     sums = np.bincount(week, weights=values.astype(np.float64))
     days = np.bincount(week)
     full = np.ones(len(sums), dtype=bool)
     for end in (0, -1):
         full[end] = days[end] >= np.median(days)
-    found: Floats = sums[full].astype(np.float64)
-    return found
+    return (7 * (first + np.flatnonzero(full)) - 6).astype(np.int64), sums[full].astype(np.float64)

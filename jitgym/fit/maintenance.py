@@ -234,8 +234,8 @@ def fit_machine(
         law=law,
         fit=fit,
         p_trend=laplace(np.cumsum(lives)[failed], float(lives.sum())),
-        repair=_durations(hours[~planned], calendar) if (~planned).any() else None,
-        maintenance=_durations(hours[planned], calendar) if planned.any() else None,
+        repair=durations_of(hours[~planned], calendar) if (~planned).any() else None,
+        maintenance=durations_of(hours[planned], calendar) if planned.any() else None,
         breakdowns=int((~planned).sum()),
         planned=int(planned.sum()),
         availability=1 - min(1.0, down / all_time) if all_time > 0 else 1.0,
@@ -258,7 +258,7 @@ def laplace(times: Floats, until: float) -> float:
     return float(2 * stats.norm.sf(abs(z)))
 
 
-def _durations(hours: Floats, calendar: Calendar) -> Durations:
+def durations_of(hours: Floats, calendar: Calendar) -> Durations:
     """Fit durations; those without an end are left out."""
     known = hours[~np.isnan(hours)]
     unknown = len(hours) - len(known)

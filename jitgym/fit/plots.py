@@ -32,6 +32,7 @@ DATA: Final = "#0072B2"
 LAW: Final = "#D55E00"
 BAND: Final = "#56B4E9"
 DPI: Final = 110
+SUITS: Final = {"yes": "suits pull", "with care": "suits pull with care", "not yet": "not yet for pull"}
 MOST_ROWS: Final = 8
 """Most products, machines or suppliers that are drawn."""
 
@@ -77,68 +78,63 @@ def draw_demand(figure: Figure, plant: Plant) -> None:
 
 
 def draw_series(axes: Axes, plant: Plant, product: Product) -> None:
-    """Draw units by week (month) with their mean."""
+    """Draw what was wanted by week (month), with its mean."""
     series = plant.series
-    counts, starts, word = product.units.astype(float), series.starts, series.bucket
+    values, starts, word = series.values[product.name], series.starts, series.bucket
     if series.bucket == "day":
-        counts, word = by_week(counts, starts), "week"
-        week = np.unique((starts + 6) // 7)
-        starts = week[: len(counts)] * 7 - 6 + (7 if len(week) > len(counts) else 0)
+        starts, values, word = *by_week(values, starts), "week"
     days: list[Any] = [date.fromordinal(int(day)) for day in starts]
-    axes.plot(days, counts, color=DATA, linewidth=1.2)
-    axes.axhline(float(counts.mean()), color=FAINT, linewidth=0.9)
+    axes.plot(days, values, color=DATA, linewidth=1.2)
+    axes.axhline(float(values.mean()), color=FAINT, linewidth=0.9)
     axes.set_ylim(0, None)
-    axes.set_ylabel(f"units a {word}")
-    axes.set_title(
-        f"{product.name}: {product.verdict.suits.replace('yes', 'suits pull').replace('with care', 'pull with care')}"
-    )
+    axes.set_ylabel(f"wanted a {word}")
+    axes.set_title(f"{product.name}: {SUITS[product.verdict.suits]}")
 
 
 def draw_counts(axes: Axes, plant: Plant, product: Product) -> None:
     """Draw how often each count of units came in a bucket, and how often the law has it."""
-    recent = product.units[-product.recent :]
-    law = product.law
+    recent, law = product.units[-product.recent :], product.law
     seen = np.bincount(recent)
-    most = max(len(seen) - 1, 1)
-    expected = expected_counts(law, product.rates[-product.recent :], most)
-    places = np.arange(most + 1)
-    axes.bar(places, np.pad(seen, (0, most + 1 - len(seen))), color=BAND, width=0.8, label="record")
+    places = np.arange(len(seen))
+    expected = expected_counts(law, product.rates[-product.recent :], len(seen) - 1)
+    axes.bar(places, seen, color=BAND, width=0.8, label="record")
     axes.plot(places, expected, "o-", color=LAW, markersize=3.5, linewidth=1, label=law.kind)
-    axes.set_xlabel(f"units a {plant.series.bucket}")
+    _whole_ticks(axes)
+    axes.set_xlabel(f"units of {plant.unit:g} a {plant.series.bucket}")
     axes.set_ylabel(f"{plant.series.bucket}s")
     axes.legend(loc="upper right")
 
 
+def _whole_ticks(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
 def draw_classes(axes: Axes, plant: Plant) -> None:
     """Draw every product where its demand interval and its spread of sizes put it."""
+    from matplotlib.ticker import NullLocator
+
     products = (*plant.products, *plant.others)
     intervals = [product.pattern.adi for product in products]
     spreads = [product.pattern.squared_cv for product in products]
-    right, top = max(2.2, 1.25 * max(intervals)), max(1.0, 1.25 * max(spreads))
+    left, right, top = 0.9, max(2.2, 1.4 * max(intervals)), max(1.0, 1.25 * max(spreads))
+    axes.set_xscale("log")
     axes.axvline(ADI, color=FAINT, linewidth=1)
     axes.axhline(SQUARED_CV, color=FAINT, linewidth=1)
-    for x, y, word in (
-        (1.0, 0.0, "smooth"),
-        (1.0, top, "erratic"),
-        (right, 0.0, "intermittent"),
-        (right, top, "lumpy"),
-    ):
-        across, up = ("left" if x == 1.0 else "right"), ("bottom" if y == 0.0 else "top")
-        axes.annotate(
-            word,
-            (x, y),
-            (6 if x == 1.0 else -6, 6 if y == 0.0 else -6),
-            textcoords="offset points",
-            ha=across,
-            va=up,
-            color=FAINT,
-        )
+    for x, y, word in ((left, 0, "smooth"), (left, top, "erratic"), (right, 0, "intermittent"), (right, top, "lumpy")):
+        offset = (6 if x == left else -6, 6 if y == 0 else -6)
+        across, up = "left" if x == left else "right", "bottom" if y == 0 else "top"
+        axes.annotate(word, (x, y), offset, textcoords="offset points", ha=across, va=up, color=FAINT)
     axes.plot(intervals, spreads, "o", color=DATA)
     for product, x, y in zip(products, intervals, spreads, strict=True):
         axes.annotate(product.name, (x, y), (7, 4), textcoords="offset points", color=INK)
-    axes.set_xlim(0.97, right)
-    axes.set_ylim(-0.02 * top, top)
-    axes.set_xlabel(f"ADI: {plant.series.bucket}s for each {plant.series.bucket} with demand")
+    axes.set_xlim(left, right)
+    axes.set_ylim(0, top)
+    ticks = [tick for tick in (1, 1.32, 2, 5, 10, 20, 50, 100, 200, 500) if tick <= right]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel(f"ADI: {plant.series.bucket}s for each {plant.series.bucket} with demand, log scale")
     axes.set_ylabel("CV² of the sizes")
     axes.set_title("Classes of demand, cut-offs 1.32 and 0.49")
 
@@ -176,12 +172,12 @@ def draw_survival(axes: Axes, machine: Machine) -> None:
     axes.set_xlabel("working hours since a stop")
     axes.set_ylabel("share still running")
     axes.set_title(machine.asset)
-    axes.legend(loc="upper right")
+    axes.legend(loc="best")
 
 
 def draw_paper(axes: Axes, machine: Machine) -> None:
     """Draw lives on Weibull paper, where the law is a straight line; points half way up each step of Kaplan-Meier."""
-    from matplotlib.ticker import FixedLocator
+    from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 
     law = machine.law
     assert law is not None
@@ -191,6 +187,10 @@ def draw_paper(axes: Axes, machine: Machine) -> None:
     ends = np.array([times[0] * 0.8, times[-1] * 1.2])
     axes.plot(ends, law.shape * np.log(ends / law.scale), color=LAW)
     axes.set_xscale("log")
+    decades = math.log10(float(ends[1] / ends[0]))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     wanted = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99]
     axes.yaxis.set_major_locator(FixedLocator([math.log(-math.log(1 - share)) for share in wanted]))
     axes.set_yticklabels([f"{share:.0%}" for share in wanted])
@@ -232,8 +232,10 @@ def draw_suppliers(figure: Figure, suppliers: Sequence[Lateness]) -> None:
         left.set_xlabel("working days from order to promise")
         left.set_ylabel("orders")
         left.set_title(f"{one.supplier}: {one.item}")
-        left.legend(loc="upper right")
+        left.legend(loc="upper left")
+        left.set_xlim(max(-0.5, one.leads.min() - 5.5), one.leads.max() + 5.5)
         left.set_ylim(0, 1.3 * leads.max())
+        _whole_ticks(left)
         late = np.bincount(one.lateness, minlength=2)[1:]
         days = np.arange(1, len(late) + 1)
         right.bar(days, late, color=BAND, label="record")
@@ -243,6 +245,8 @@ def draw_suppliers(figure: Figure, suppliers: Sequence[Lateness]) -> None:
         )
         right.set_xlabel("working days late")
         right.set_ylabel("orders")
+        right.set_xlim(0.4, max(5.6, len(late) + 0.6))
+        _whole_ticks(right)
         right.set_title(f"on time {100 * one.on_time:.1f} %, {one.late} of {one.orders} late")
-        right.set_ylim(0, 1.3 * max(1.0, float(late.max()), float(law.max())))
+        right.set_ylim(0, 1.5 * max(1.0, float(late.max()), float(law.max())))
         right.legend(loc="upper right")

@@ -62,7 +62,7 @@ def analyse(series: Series, name: str, unit: float, calendar: Calendar) -> Produ
         calendar: of the plant.
     """
     values = series.values[name]
-    weekly = by_week(values, series.starts) if series.bucket == "day" else None
+    weekly = by_week(values, series.starts)[1] if series.bucket == "day" else None
     week, year = _week(series, values, calendar), _year(series, values, calendar)
     rates = _rates(series, week, year)
     trend = _trend(series, values, weekly, year)

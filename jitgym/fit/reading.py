@@ -83,18 +83,22 @@ class Table:
     def rows(self, progress: Progress | None = None) -> Iterator[Row]:
         """Yield the rows below the heading, from the first; blank lines are none."""
         self.encodings.utf_8 = self.encodings.windows = 0
-        width, order = len(self.heading), [self.places.get(name, -1) for name in self.schema.names]
+        width, heading = len(self.heading), list(self.heading)
+        places = [self.places.get(name, -1) for name in self.schema.names]  # the last: an empty field, put there below
         blank = self.delimiter + ' \t"'
         numbered = enumerate(text_lines(self.path, self.encodings, progress), 1)
         for line, fields in split_rows(numbered, self.delimiter, width):
-            if line <= self.line or not any(fields) or not any(text.strip(blank) for text in fields):
+            if line <= self.line:
+                continue
+            padded = [*fields, *[""] * (1 + max(0, width - len(fields)))]
+            values = tuple([padded[place].strip() for place in places])
+            if not any(values) and not any(text.strip(blank) for text in fields):
                 continue
             fault = ""
             if len(fields) > width and any(fields[width:]):
                 fault = f"more fields than the heading has ({width})"
-            elif tuple(fields) == self.heading:
+            elif fields == heading:
                 fault = "the heading again"
-            values = tuple(fields[place].strip() if 0 <= place < len(fields) else "" for place in order)
             yield Row(line, values, tuple(fields), fault)
 
 

@@ -36,15 +36,18 @@ class Twins:
     def __init__(self) -> None:
         self._seen: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
-    def of(self, rows: list[Row]) -> npt.NDArray[np.bool_]:
+    def of(self, rows: list[Row]) -> list[bool]:
         """Return which rows equal an earlier one, and remember all."""
         hashes = np.fromiter((hash(row.fields) for row in rows), dtype=np.int64, count=len(rows))
         _, first = np.unique(hashes, return_index=True)
         twins = np.ones(len(rows), dtype=bool)
         twins[first] = False
-        twins |= np.isin(hashes, self._seen, kind="sort")
-        self._seen = np.union1d(self._seen, hashes)
-        return twins
+        if len(self._seen):
+            places = np.minimum(np.searchsorted(self._seen, hashes), len(self._seen) - 1)
+            twins |= self._seen[places] == hashes
+        self._seen = np.sort(np.concatenate([self._seen, np.sort(hashes[~twins])]), kind="stable")  # merges two runs
+        found: list[bool] = twins.tolist()
+        return found
 
 
 def read_records(
@@ -94,7 +97,7 @@ def read_records(
     while batch := list(islice(rows, BATCH)):
         for row, twin in zip(batch, twins.of(batch), strict=True):
             account.read += 1
-            record = _record(row, bool(twin), drop, table, readers, account)
+            record = _record(row, twin, drop, table, readers, account)
             if record is not None:
                 yield record
     if any(convention.timed for convention in dates.values()):

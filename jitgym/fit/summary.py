@@ -392,7 +392,9 @@ def scenario_text(plant: Plant) -> str:
     head += [f"  {one}" for one in plant.told.fitted]
     head += ["Assumed:", *(f"  {one}" for one in plant.told.assumed)]
     clean = ("".join(letter if letter.isprintable() else "?" for letter in line) for line in head)
-    return "".join(f"# {line}\n" for line in clean) + yaml.dump(_described(plant), Dumper=_Dumper, sort_keys=False, width=110)
+    return "".join(f"# {line}\n" for line in clean) + yaml.dump(
+        _described(plant), Dumper=_Dumper, sort_keys=False, width=110
+    )
 
 
 def _described(plant: Plant) -> dict[str, Any]:
