@@ -106,7 +106,8 @@ def strength_of(values: npt.ArrayLike, period: int) -> float:
     given = np.asarray(values, dtype=np.float64)
     if not np.ptp(given):
         return 0.0
-    parts = STL(given, period=period, seasonal=10 * len(given) + 1, seasonal_deg=0).fit()
+    n = len(given)
+    parts = STL(given, period=period, seasonal=10 * n + 1, seasonal_deg=0, seasonal_jump=n).fit()
     with_season = float(np.var(parts.seasonal + parts.resid))
     return max(0.0, 1 - float(np.var(parts.resid)) / with_season) if with_season > 0 else 0.0
 
