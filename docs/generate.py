@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jitgym.fields import KNOBS, LEDGER, OBSERVATION, STATE
 from jitgym.files import markdown_table
+from jitgym.fit.schema import schema_tables
 from jitgym.observation import SCALES, axis_label
 from jitgym.publish import counted, page_of
 from jitgym.scorecard import COST_TERMS, KPIS
@@ -189,6 +190,7 @@ PAGES = {
     "fields.md": fields_page,
     "rules.md": rules_page,
     "anchors.md": anchors_page,
+    "fit.md": lambda: _with_table("fit.md", "columns", schema_tables()),
     "../README.md": readme,
     "../benchmarks/results/contest/standings.md": standings_page,
 }

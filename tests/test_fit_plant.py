@@ -61,7 +61,9 @@ def plant():
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
     out = tmp_path_factory.mktemp("fitted") / "plant"
-    return out, run(*CALL, "--out", out).stdout
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jitgym.fit.plots.DPI", 20)
+        return out, run(*CALL, "--out", out).stdout
 
 
 def test_the_command_writes_a_line_that_runs(fitted):
@@ -101,7 +103,8 @@ def test_the_head_of_the_line_says_where_it_is_from(fitted):
         assert told in head
 
 
-def test_the_same_call_gives_the_same_files_and_replaces_them(fitted, tmp_path):
+def test_the_same_call_gives_the_same_files_and_replaces_them(fitted, tmp_path, monkeypatch):
+    monkeypatch.setattr("jitgym.fit.plots.DPI", 20)
     out = fitted[0]
     other = tmp_path / "plant"
     run(*CALL, "--out", other)
@@ -200,7 +203,7 @@ def test_a_trace_is_the_record_itself(tmp_path):
     counts = np.random.default_rng(1).poisson(6, 60)
     path = demand_file(tmp_path, counts)
     run("fit", "--demand", path, "--out", tmp_path / "out", "--trace", "--unit", "2", "--slot", "2h", "--quick")
-    trace = [int(row["demand"]) for row in csv.DictReader((tmp_path / "out" / "demand_a.csv").open())]
+    trace = [int(line) for line in (tmp_path / "out" / "demand_a.csv").read_text().splitlines()[1:]]
     assert len(trace) == 4 * 60
     running = np.cumsum(np.reshape(trace, (60, 4)).sum(axis=1))
     assert np.abs(running - np.cumsum(counts) / 2).max() <= 0.5
@@ -214,7 +217,7 @@ def test_more_products_than_a_line_can_have(tmp_path):
     rows = [HEAD, *((day, f"p{k}", 1) for n, day in enumerate(days) for k in range(12) if n % (k + 1) == 0)]
     found = fit_plant(Files(csv_file(tmp_path, rows)), Options(**QUICK), quiet)
     assert found.scenario.product_names == tuple(f"p{k}" for k in range(8))
-    assert [product.name for product in found.others] == ["p8", "p9", "p10", "p11"]
+    assert {product.name for product in found.others} == {"p8", "p9", "p10", "p11"}
     chosen = fit_plant(Files(csv_file(tmp_path, rows)), Options(products=("p9", "p2"), **QUICK), quiet)
     assert chosen.scenario.product_names == ("p9", "p2")
 
@@ -297,9 +300,9 @@ def known_plant(folder, seed):
 
 @pytest.mark.theory
 def test_a_known_plant_is_found_again(tmp_path):
-    """Twelve plants: mean, dispersion, both chances of the supplier and its rejects, within four standard errors."""
+    """Eight plants: mean, dispersion, both chances of the supplier and its rejects, within four standard errors."""
     found = []
-    for seed in range(12):
+    for seed in range(8):
         options = Options(slot_hours=2.0, unit=10.0, weekdays=(True,) * 5 + (False,) * 2, **QUICK)
         line = fit_plant(known_plant(tmp_path, seed), options, quiet).scenario
         law, mill = line.demand.law.negative_binomial, line.suppliers[0]
@@ -307,7 +310,7 @@ def test_a_known_plant_is_found_again(tmp_path):
         assert line.demand.season is None
         assert line.demand.regimes is None
         found.append((law.mean, np.log(law.dispersion), mill.on_time, mill.catch_up, mill.defective))
-    mean, error = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / np.sqrt(12)
+    mean, error = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / np.sqrt(8)
     truth = np.array([0.6, np.log(0.75), 0.8, 1 - 0.7**0.25, 0.03])
     assert (np.abs(mean - truth) < 4 * error + [0, 0.01, 0, 0.001, 0]).all()
 
@@ -315,6 +318,15 @@ def test_a_known_plant_is_found_again(tmp_path):
 def test_the_example_is_what_its_seed_gives():
     for name, data in make_plant().files().items():
         assert (EXAMPLE / name).read_bytes() == data
+
+
+@pytest.mark.slow
+def test_the_guide_shows_what_the_command_prints(tmp_path):
+    guide = (EXAMPLE.parent.parent / "docs" / "fit.md").read_text("utf-8")
+    told = {line.rstrip() for line in run(*CALL[:-1], "--out", tmp_path / "plant").stdout.splitlines()}
+    shown = [line for block in re.findall(r"```text\n(.*?)```", guide, re.DOTALL) for line in block.splitlines()]
+    assert len(shown) > 30
+    assert set(shown) <= told
 
 
 @pytest.mark.theory

@@ -228,7 +228,7 @@ def draw_suppliers(figure: Figure, suppliers: Sequence[Lateness]) -> None:
     for (left, right), one in zip(grid, suppliers, strict=True):
         leads = np.bincount(one.leads)
         left.bar(np.arange(len(leads)), leads, color=BAND)
-        left.axvline(one.lead_days, color=LAW, label="median: the lead time of the line")
+        left.axvline(one.lead_days, color=LAW, label="median")
         left.set_xlabel("working days from order to promise")
         left.set_ylabel("orders")
         left.set_title(f"{one.supplier}: {one.item}")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from jitgym.files import markdown_table
+
 Kind = Literal["date", "number", "text", "flag"]
 
 
@@ -34,9 +36,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of one file, and what tells two equal rows apart."""
+    """What a file is, what a row of it stands for, and its columns."""
 
     name: str
+    about: str
     columns: tuple[Column, ...]
 
     @property
@@ -76,6 +79,7 @@ _ORDER = Column(
 
 DEMAND: Final = Schema(
     "demand",
+    "A row for every order line, or for every product and day.",
     (
         Column(
             "date",
@@ -104,10 +108,10 @@ DEMAND: Final = Schema(
         _ORDER,
     ),
 )
-"""One row for every order line, or for every product and day."""
 
 DELIVERIES: Final = Schema(
     "deliveries",
+    "A row for every delivery; rows of one supplier, item, order, `ordered` and `promised` are parts of one order.",
     (
         Column(
             "supplier",
@@ -177,10 +181,10 @@ DELIVERIES: Final = Schema(
         _ORDER,
     ),
 )
-"""One row for every delivery. Rows of one supplier, item, order, `ordered` and `promised` are parts of one order."""
 
 MAINTENANCE: Final = Schema(
     "maintenance",
+    "A row for every time that a machine stood still.",
     (
         Column(
             "asset",
@@ -218,9 +222,25 @@ MAINTENANCE: Final = Schema(
         ),
     ),
 )
-"""One row for every time that a machine stood still."""
 
 SCHEMAS: Final = (DEMAND, DELIVERIES, MAINTENANCE)
+
+NEEDS: Final = {"value": "in every row", "column": "may be empty", "no": "may be missing"}
+"""How the documentation says what a column needs."""
+
+
+def schema_tables() -> str:
+    """Return the tables of the files' columns as Markdown."""
+    parts = []
+    for schema in SCHEMAS:
+        rows = (
+            (f"`{c.name}`", NEEDS[c.need], c.meaning, c.rule, ", ".join(word.replace("_", " ") for word in c.synonyms))
+            for c in schema.columns
+        )
+        heads = ("column", "", "meaning", "rule", "also called")
+        parts += [f"### {schema.name}", "", schema.about, "", markdown_table(heads, rows), ""]
+    return "\n" + "\n".join(parts)
+
 
 PLANNED: Final = frozenset(
     (

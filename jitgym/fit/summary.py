@@ -193,11 +193,8 @@ def _laws(plant: Plant) -> Section:
     sentences = []
     for product in plant.products:
         if product.law.p_fit < 0.01:
-            sentences.append(f"* {product.name}: the law does not fit (p < 0.01); --trace keeps the record itself.")
-        elif product.law.index < 1 and product.law.p_index < 0.01:
-            sentences.append(
-                f"* {product.name}: steadier than Poisson, whose spread is too wide; --trace keeps the record itself."
-            )
+            how = "containers come more evenly than" if product.law.index < 1 else "containers do not come as"
+            sentences.append(f"* {product.name}: {how} the law has it (p < 0.01); --trace keeps the record itself.")
     sentences.append(f"* Regimes: {_regimes(plant)}")
     return "Laws of demand", [Grid(heads, rows, ("law",)), "\n".join(sentences)]
 
