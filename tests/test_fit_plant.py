@@ -16,10 +16,11 @@ from plants import EXAMPLE, csv_file, make_plant
 
 from jitgym.errors import InputError
 from jitgym.files import read_yaml
-from jitgym.fit.line import Wishes, names_of, round_unit
-from jitgym.fit.plant import Files, Options, fit_plant
-from jitgym.fit.qualification import Standard, best_level, changed, costs, judge, qualify
-from jitgym.fit.summary import scenario_text
+from jitgym.fit.options import Files, Options, Standard, Wishes
+from jitgym.fit.plant import fit_plant
+from jitgym.fit.qualification import best_level, changed, costs, judge, qualify
+from jitgym.fit.sections import names_of, round_unit
+from jitgym.fit.writing import scenario_text
 from jitgym.scenario import load_scenario
 from jitgym.seeds import seed_bank
 from jitgym.simulator import Simulator
@@ -243,6 +244,20 @@ def test_odd_demand_makes_a_line_all_the_same(tmp_path, counts):
     found = fit_plant(Files(demand_file(tmp_path, counts)), Options(**QUICK), quiet)
     simulator = Simulator(found.scenario, 2, 1)
     assert simulator.step(simulator.default_knobs, 100).total("demand").min() >= 0
+
+
+def test_a_few_huge_orders_in_years_make_a_line_that_runs(tmp_path):
+    rows = [
+        HEAD,
+        *(
+            (day, "a", size)
+            for day, size in zip(("2021-01-05", "2023-12-06", "2024-01-06"), (34, 1900, 3), strict=True)
+        ),
+    ]
+    found = fit_plant(Files(csv_file(tmp_path, rows)), Options(slot_hours=2.0, unit=1.0, **QUICK), quiet)
+    assert any("is spread less than recorded" in one for one in found.told.assumed)
+    simulator = Simulator(found.scenario, 4, 1)
+    simulator.step(simulator.default_knobs, found.scenario.horizon * found.scenario.slots_per_step)
 
 
 def test_one_day_is_too_little(tmp_path):

@@ -14,10 +14,9 @@ from jitgym.cli.common import INTERRUPTED, SeedOption, app, at_least, progress_b
 from jitgym.errors import InputError
 from jitgym.files import write_csv, write_text
 from jitgym.fit.calendar import read_hours, read_weekdays
-from jitgym.fit.line import Wishes
-from jitgym.fit.plant import QUICK_RESAMPLES, QUICK_SEEDS, Files, Options, Plant, fit_plant
-from jitgym.fit.qualification import Standard
-from jitgym.fit.summary import entries, markdown, scenario_text, terminal
+from jitgym.fit.options import QUICK_RESAMPLES, QUICK_SEEDS, Files, Options, Standard, Wishes
+from jitgym.fit.plant import Plant, fit_plant
+from jitgym.fit.writing import entries, markdown, scenario_text, terminal
 from jitgym.results import results_folder
 
 FILES = (

@@ -23,6 +23,8 @@ LEAST_EXPECTED: Final = 5.0
 """Counts are pooled until so many are expected of them (Cochran 1954, Biometrics 10, 417-451)."""
 DISPERSIONS: Final = (1e-3, 1e4)
 """Where the dispersion is looked for."""
+LARGEST: Final = 100_000
+"""Counts above are not tested for their fit: there would be more cells than buckets."""
 MARGIN: Final = 1.02
 """Rates of a season are rounded: the chance of a unit stays below 1 by this factor."""
 
@@ -57,7 +59,7 @@ class CountLaw:
 
     def per_slot(self, slots: float) -> dict[str, Any]:
         """Return the law of demand of one of so many slots of a bucket, as a scenario takes it."""
-        mean = round(self.mean / slots, 6)
+        mean = max(1e-6, round(self.mean / slots, 6))
         if self.dispersion is not None:
             return {"negative_binomial": {"mean": mean, "dispersion": round(self.dispersion / slots, 6)}}
         return {"bernoulli": mean} if self.kind == "binomial" else {"poisson": mean}
@@ -73,7 +75,7 @@ def fit_counts(counts: npt.ArrayLike, rates: npt.ArrayLike | None = None, slots:
     """Fit all laws and keep the one with the lowest AIC.
 
     Args:
-        counts: ``(n,)`` whole numbers, n >= 2, not all 0.
+        counts: ``(n,)`` whole numbers, n >= 2, not all 0 where rates are not.
         rates: ``(n,)`` what multiplies the mean of each; None: 1. Buckets with a rate of 0 are left out.
         slots: of a bucket: the binomial law is possible where no count is larger, and no slot's mean above 1; 0: it is
             not looked at.
@@ -113,6 +115,12 @@ def fit_counts(counts: npt.ArrayLike, rates: npt.ArrayLike | None = None, slots:
     return replace(law, p_fit=_chi_square_test(given, offset, law))
 
 
+def seldom(mean: float, n: int) -> CountLaw:
+    """Return the Poisson law of what came too seldom for a single unit in n buckets, by its mean alone."""
+    nothing = math.nan
+    return CountLaw("Poisson", mean, None, 0, nothing, nothing, nothing, {"Poisson": nothing}, nothing, n)
+
+
 def log_nbinom(counts: npt.ArrayLike, mean: npt.ArrayLike, dispersion: float) -> Floats:
     """Return log-probabilities of the negative binomial law by mean and dispersion."""
     x, m = np.asarray(counts, dtype=np.float64), np.asarray(mean, dtype=np.float64)
@@ -143,6 +151,8 @@ def expected_counts(law: CountLaw, rates: npt.ArrayLike, most: int) -> Floats:
 def _chi_square_test(counts: Ints, rates: Floats, law: CountLaw) -> float:
     """Return the p-value of a law's fit, counts pooled from 0 up; NaN where fewer than one degree is left."""
     most = int(counts.max())
+    if most > LARGEST:
+        return math.nan
     wanted = expected_counts(law, rates, most)
     seen = np.bincount(counts, minlength=most + 1).astype(np.float64)
     bins: list[list[float]] = []

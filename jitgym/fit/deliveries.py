@@ -76,8 +76,8 @@ def read_deliveries(
         account.kept += 1
         items[supplier][item] += 1
         key = (supplier, item, number, int(ordered), int(promised))
-        bad = 0.0 if is_missing(rejected) else rejected
         late = math.nan if is_missing(received) else float(int(received))
+        bad = 0.0 if is_missing(rejected) or is_missing(late) else rejected
         if key in orders:
             split += 1
             _add(orders[key], late, quantity, bad)

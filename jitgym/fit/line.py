@@ -2,376 +2,178 @@
 
 from __future__ import annotations
 
-import math
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
+from jitgym import __version__
 from jitgym.errors import InputError
+from jitgym.files import nearest
 from jitgym.fit.calendar import Calendar
 from jitgym.fit.deliveries import Lateness
 from jitgym.fit.demand import Series
-from jitgym.fit.maintenance import Machine, duration_of, hazard_of
+from jitgym.fit.knobs import cost_a_step, with_knobs
+from jitgym.fit.maintenance import Machine
+from jitgym.fit.options import Options, Told, Wishes
 from jitgym.fit.products import Product
 from jitgym.fit.regimes import Chain
-from jitgym.knobs import knobs_of
-from jitgym.parts import PRICED_BY
-from jitgym.scenario import MAX_PRODUCTS, Scenario, load_scenario
-from jitgym.scorecard import Scorecard
-from jitgym.seeds import seed_bank
-from jitgym.simulator import Simulator
-from jitgym.textbook import Textbook
+from jitgym.fit.sections import (
+    Description,
+    bounded,
+    demand_part,
+    names_of,
+    price_part,
+    slot_demand,
+    stage_part,
+    supply_part,
+)
+from jitgym.scenario import MAX_PLACES, Scenario, load_scenario
 
-Ints = npt.NDArray[np.int64]
-Description = dict[str, Any]
-
-PRICES: Final = {"finished_goods": 1.2, "items": 0.4, "backlog": 10.0, "repair": 50.0, "pm": 15.0}
-"""Assumed, where the user gives none: money for a unit and slot, and for an event; stock in process from 0.5 to 1."""
-WIDE: Final = 3
-"""The range of a knob ends at this many times its textbook value."""
 LEAST_STEPS: Final = 100
-TRIED: Final = 64
-"""Lines that are run to see what a step costs."""
 
 
-@dataclass
-class Told:
-    """What a scenario says of itself: what comes from data and what does not."""
-
-    fitted: list[str] = field(default_factory=list)
-    assumed: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the user says of the line that no file tells.
-
-    Attributes:
-        name: of the scenario.
-        stages: assets, from the first to the last; empty: as the log names them.
-        process: slots of a job, by asset.
-        utilisation: of every stage whose process time is not given.
-        prices: by name.
-        item_stage: the stage that uses an item, by item.
-    """
-
-    name: str = "plant"
-    stages: tuple[str, ...] = ()
-    process: Mapping[str, float] = field(default_factory=dict)
-    utilisation: float = 0.8
-    prices: Mapping[str, float] = field(default_factory=dict)
-    item_stage: Mapping[str, str] = field(default_factory=dict)
-
-
-def names_of(words: Sequence[str], kind: str) -> dict[str, str]:
-    """Return a name that a scenario can take for each word: letters, digits, ``_`` and ``-``, none twice."""
-    found: dict[str, str] = {}
-    for i, word in enumerate(words, 1):
-        letters = unicodedata.normalize("NFKD", word.replace("ß", "ss")).encode("ascii", "ignore").decode()
-        name = re.sub(r"[^A-Za-z0-9_-]+", "_", letters).strip("_-")[:32]
-        if not re.match(r"[A-Za-z]", name):
-            name = f"{kind}_{name}".rstrip("_") if name else f"{kind}_{i}"
-        while name in found.values():
-            name = f"{name}_{i}"
-        found[word] = name
-    return found
-
-
-def round_unit(rate: float, most: float, whole: bool) -> float:
-    """Return the quantity of a container: the smallest of 1, 2, 5, 10, ... that keeps demand to ``most`` units a slot.
-
-    Args:
-        rate: mean quantity in a slot, of all products.
-        most: units in a slot.
-        whole: whether a container holds at least one: quantities are whole numbers.
-    """
-    least = rate / most
-    power = 10.0 ** math.floor(math.log10(least))
-    unit = next(step * power for step in (1, 2, 5, 10) if step * power >= least * (1 - 1e-9))
-    return max(1.0, unit) if whole else unit
-
-
-def season_part(products: Sequence[Product], calendar: Calendar) -> tuple[Description | None, list[list[float]]]:
-    """Return the season of a scenario without its rates, and the rates of every product; none where none has one.
-
-    A week is a part for every working day, a year twelve parts, both together a part for every working day of a year.
-    """
-    weekly = any(product.week is not None and product.week.is_one for product in products)
-    yearly = any(product.year is not None and product.year.is_one for product in products)
-    if not weekly and not yearly:
-        return None, []
-    parts = calendar.days_per_year if weekly and yearly else calendar.days_per_week if weekly else 12
-    slots = calendar.slots_per_day * (1 if weekly else round(calendar.days_per_month))
-    rates = []
-    for product in products:
-        of_part = np.ones(parts)
-        if product.week is not None and product.week.is_one:
-            of_part *= np.array(product.week.rates)[np.arange(parts) % calendar.days_per_week]
-        if product.year is not None and product.year.is_one:
-            of_part *= np.array(product.year.rates)[np.arange(parts) * 12 // parts]
-        rates.append([float(rate) for rate in np.round(of_part / of_part.mean(), 4)])
-    return {"slots": slots}, rates
-
-
-def demand_part(
-    products: Sequence[Product],
-    names: Mapping[str, str],
+def line_of(
     series: Series,
-    calendar: Calendar,
+    products: Sequence[Product],
     chain: Chain | None,
-    trace: bool,
-) -> tuple[Description, list[Description]]:
-    """Return the demand of a scenario, and its products where there are two or more."""
-    slots = series.days * calendar.slots_per_day
-    demand: Description = {"shortage": "backlog"}
-    laws = [{"trace": f"demand_{names[p.name]}.csv"} if trace else p.law.per_slot(slots) for p in products]
-    season, rates = (None, []) if trace else season_part(products, calendar)
-    if season is not None:
-        demand["season"] = {"rates": rates[0], **season}
-    if chain is not None and not trace:
-        demand["regimes"] = chain.by_slot(slots * (calendar.days_per_week if series.bucket == "day" else 1))
-    if len(products) == 1:
-        return {"law": laws[0], **demand}, []
-    described: list[Description] = []
-    for i, (product, law) in enumerate(zip(products, laws, strict=True)):
-        own: Description = {"name": names[product.name], "law": law}
-        if season is not None and rates[i] != rates[0]:
-            own["season"] = rates[i]
-        described.append(own)
-    return demand, described
-
-
-def slot_demand(units: Ints, slots: int, seed: int) -> Ints:
-    """Return the demand of every slot of a trace: of a bucket's n units the k-th falls at random into its k-th n-th.
-
-    Args:
-        units: by bucket ``(n,)``.
-        slots: of a bucket.
-        seed: of the draw.
-    """
-    words = np.random.PCG64(seed)
-    parts = []
-    for n in units:
-        uniform = (words.random_raw(int(n)) >> np.uint64(11)) * 2.0**-53
-        places = ((np.arange(n) + uniform) / max(1, n) * slots).astype(np.int64)
-        parts.append(np.bincount(places, minlength=slots))
-    return np.concatenate(parts)
-
-
-def stage_part(
-    asset: str, name: str, machine: Machine | None, rate: float, wishes: Wishes, calendar: Calendar, told: Told
-) -> Description:
-    """Return a stage: how it breaks down from its log, how fast it is by what the user says or assumes.
-
-    Args:
-        asset: as in the log.
-        name: in the scenario.
-        machine: None where no log tells of it.
-        rate: units that it must make in a slot.
-        wishes: of the user.
-        calendar: of the plant.
-        told: is told.
-    """
-    stage: Description = {"name": name}
-    available = 1.0
-    hazard, why = hazard_of(machine, calendar) if machine is not None else (None, "no log: it does not break down")
-    if machine is not None and hazard is not None and machine.repair is not None and len(machine.repair.hours):
-        repair, long = duration_of(machine.repair, calendar)
-        stage["failure"] = {"law": hazard, "exposure": "time", "repair": repair}
-        life = 1 / machine.rate
-        available = life / (life + max(calendar.slot_hours, machine.repair.mean))
-        told.fitted.append(f"{name}: breakdowns {why}; repairs {long}; available {available:.1%}")
-        if machine.maintenance is not None and len(machine.maintenance.hours):
-            duration, long = duration_of(machine.maintenance, calendar)
-            stage["maintenance"] = {"duration": duration}
-            told.fitted.append(f"{name}: planned maintenance {long}")
-    else:
-        told.assumed.append(f"{name}: {why}")
-    slots = wishes.process.get(asset, wishes.process.get(name))
-    if slots is None:
-        slots = max(1.0, wishes.utilisation * available / rate)
-        used = rate * slots / available
-        told.assumed.append(f"{name}: a job takes {slots:.3f} slots, so that the machine is used to {used:.0%}")
-    else:
-        told.fitted.append(
-            f"{name}: a job takes {slots:g} slots, as told; the machine is used to {rate * slots / available:.0%}"
-        )
-    whole = math.floor(slots + 1e-9)
-    rest = max(0.0, slots - whole)
-    stage["process"] = whole if rest < 1e-6 else {"slots": whole, "finish": round(1 / (1 + rest), 6)}
-    return stage
-
-
-def supply_part(
+    machines: Sequence[Machine],
     suppliers: Sequence[Lateness],
-    names: Mapping[str, str],
-    items: Mapping[str, str],
-    stage_of: Mapping[str, str],
+    unit: float,
     calendar: Calendar,
-    pieces: Mapping[str, float],
+    options: Options,
     told: Told,
-) -> tuple[list[Description], list[Description]]:
-    """Return items and suppliers.
+) -> tuple[Scenario, dict[str, tuple[int, ...]]]:
+    """Return the line, and the demand by slot that it reads, by the names of the files.
 
     Args:
-        suppliers: as fitted, one for each supplier and item.
-        names: of suppliers, by supplier and item joined by a zero byte.
-        items: names of items.
-        stage_of: the stage that uses an item.
+        series: demand of all products, also of those not on the line.
+        products: of the line.
+        chain: regimes of demand.
+        machines: as their logs show them.
+        suppliers: of the line.
+        unit: quantity in a container.
         calendar: of the plant.
-        pieces: of an item for one unit of product.
-        told: is told.
-    """
-    described = [{"name": items[item], "stage": stage_of[item]} for item in dict.fromkeys(s.item for s in suppliers)]
-    found: list[Description] = []
-    for s in suppliers:
-        name = names[f"{s.supplier}\0{s.item}"]
-        per_day = calendar.slots_per_day
-        supplier: Description = {
-            "name": name,
-            "item": items[s.item],
-            "lead_time": round(s.lead_days * per_day),
-            "on_time": round(s.on_time, 6),
-            "catch_up": round(max(1e-6, 1 - (1 - s.catch_up) ** (1 / per_day)), 6),
-        }
-        if supplier["lead_time"] > 1000:
-            slots = supplier["lead_time"]
-            raise InputError(f"lead time of {s.supplier} must be <= 1000 slots, got {slots}: choose a longer slot")
-        review, multiple = round(s.review_days) * per_day, round(s.multiple / pieces[s.item])
-        if review > 1:
-            supplier["review"] = review
-        if multiple > 1:
-            supplier["multiple"] = multiple
-        if s.rejected > 0:
-            supplier |= {"defective": round(s.rejected, 6), "inspect": 1.0}
-        found.append(supplier)
-        told.fitted.append(
-            f"{name}: lead time {supplier['lead_time']} slots, on time {s.on_time:.1%}, "
-            f"late arrives with {supplier['catch_up']:.4f} a slot, rejected {s.rejected:.2%}, "
-            f"orders every {review} slots in multiples of {max(1, multiple)}"
-        )
-    return described, found
-
-
-def price_part(stages: int, given: Mapping[str, float], told: Told) -> Description:
-    """Return prices: what is given, the rest assumed.
+        options: what the user says.
+        told: is told what comes from data and what is assumed.
 
     Raises:
-        InputError: an unknown price, or one below zero.
+        InputError: names that no file has, or what no scenario can hold.
     """
-    for name, value in given.items():
-        if name not in PRICED_BY or not 0 <= value < math.inf:
-            raise InputError(f"price must be of {', '.join(PRICED_BY)} and >= 0, got {name}={value:g}")
-    prices: Description = {"wip": [round(0.5 + 0.5 * (i + 1) / stages, 3) for i in range(stages)], **PRICES}
-    assumed = [name for name in prices if name not in given]
-    if assumed:
-        told.assumed.append(f"prices of {', '.join(assumed)}: give your own with --price")
-    return prices | dict(given)
+    wishes, per_day = options.wishes, calendar.slots_per_day
+    slots = series.days * per_day
+    assets = _stages(machines, wishes, told)
+    unknown = [name for name in wishes.process if name not in assets]
+    if unknown:
+        raise InputError(f"process must name stages, got {unknown[0]!r}{nearest(unknown[0], assets)}")
+    of_stage = names_of(assets, "stage")
+    of_product = names_of([product.name for product in products], "product")
+    rate = sum(product.law.mean for product in products) / slots
+    by_asset = {machine.asset: machine for machine in machines}
+    stages = [stage_part(a, of_stage[a], by_asset.get(a), rate, wishes, calendar, told) for a in assets]
+    traces = {
+        f"demand_{of_product[p.name]}.csv": tuple(slot_demand(p.units, round(slots), options.seed + i).tolist())
+        for i, p in enumerate(products if options.trace else ())
+    }
+    top = float(chain.rates.max()) if chain is not None else 1.0
+    laws = [{"trace": trace} for trace in traces.values()] or [
+        bounded(product.law.per_slot(slots), top * float(product.rates.max()), product.name, told)
+        for product in products
+    ]
+    switches = slots * (calendar.days_per_week if series.bucket == "day" else 1)
+    regimes = chain.by_slot(switches) if chain is not None and not options.trace else None
+    step = per_day if per_day >= 4 else per_day * calendar.days_per_week
+    year = calendar.days_per_year * per_day
+    description: Description = {
+        "name": wishes.name,
+        "description": f"Fitted to a plant's own data by jitgym {__version__}; the comments above say how.",
+        "slots_per_step": step,
+        "horizon": max(LEAST_STEPS, round(year / step)),
+        "slots_per_year": year,
+        "stages": stages,
+        **demand_part(products, of_product, laws, [] if options.trace else products, regimes, calendar),
+        "prices": price_part(len(stages), wishes.prices, told),
+    }
+    if suppliers:
+        description |= _supply(series, suppliers, unit, of_stage, assets, calendar, wishes, told)
+    _tell_demand(products, chain, options, told)
+    scenario = with_knobs(description)
+    scale = float(f"{max(1.0, cost_a_step(scenario, options.seed)):.2g}")
+    return load_scenario({**scenario.model_dump(mode="json", exclude_defaults=True), "reward_scale": scale}), traces
 
 
-def with_knobs(description: Description) -> Scenario:
-    """Return the scenario with knobs for cards, loops, base stocks, orders and maintenance, at textbook values."""
-    stages, products = description["stages"], [p["name"] for p in description.get("products", [])]
-    kept = [stage["name"] for stage in stages if "maintenance" in stage]
-    rough: list[Description] = [{"knob": "kanban", "high": 1, "default": 1}]
-    if description.get("suppliers"):
-        rough.append({"knob": "target", "high": 1, "default": 1})
-    if kept:
-        rough.append({"knob": "pm_level", "high": 1, "default": 1})
-    scenario = load_scenario({**description, "control": rough})
-    textbook = Textbook.of(scenario)
-    last = len(stages) - 1
-    control: list[Description] = []
-    to_end = {}
-    for p in range(max(1, len(products))):
-        whose = {"product": products[p]} if products else {}
-        for i, stage in enumerate(stages):
-            cards = textbook.cards(i, p)
-            control.append(
-                {
-                    "knob": "kanban",
-                    "at": stage["name"],
-                    **whose,
-                    "low": 1,
-                    "high": WIDE * cards + 2,
-                    "default": cards,
-                    "off": True,
-                }
-            )
-        to_end[p] = textbook.cards_to_the_end(0, p)
-        control.append(
-            {
-                "knob": "loop",
-                "at": stages[0]["name"],
-                **whose,
-                "low": 1,
-                "high": WIDE * to_end[p] + 2,
-                "default": "off",
-                "off": True,
-            }
+def _stages(machines: Sequence[Machine], wishes: Wishes, told: Told) -> list[str]:
+    """Return the assets of the line in order, from the first stage to the last."""
+    logged = [machine.asset for machine in machines]
+    if wishes.stages:
+        told.fitted.append(f"stages in the order told: {', '.join(wishes.stages)}")
+        return list(wishes.stages)
+    if not logged:
+        told.assumed.append("one stage: no log names machines (--stages names them)")
+        return ["line"]
+    if len(logged) > MAX_PLACES:
+        raise InputError(
+            f"stages must be at most {MAX_PLACES}, got {len(logged)} machines in the log: name them with --stages"
         )
-        if last:
-            control.append(
-                {"knob": "basestock", **whose, "low": 0, "high": WIDE * to_end[p] + 2, "default": "off", "off": True}
-            )
-    for knob in knobs_of(scenario):
-        if knob.kind == "target":
-            level = textbook.target(knob)
-            at = description["suppliers"][knob.place]["name"]
-            control.append({"knob": "target", "at": at, "low": 0, "high": WIDE * level + 2, "default": level})
-        if knob.kind == "pm_level":
-            most, level = int(textbook.tables.levels[knob.place]), textbook.pm_level(knob.place)
-            high = most if level >= most else min(most, WIDE * level)
-            low = min(high, max(1, level // WIDE))
-            control.append(
-                {
-                    "knob": "pm_level",
-                    "at": stages[knob.place]["name"],
-                    "low": low,
-                    "high": high,
-                    "default": min(level, high),
-                }
-            )
-    return load_scenario(_filled({**description, "control": control}, scenario, textbook, products))
+    told.assumed.append(f"stages in the order of the log: {', '.join(logged)} (--stages for another)")
+    return logged
 
 
-def _filled(description: Description, scenario: Scenario, textbook: Textbook, products: Sequence[str]) -> Description:
-    """Return a description whose stores begin full: as many units as cards, and items up to their target."""
-    for i, stage in enumerate(description["stages"]):
-        for p, name in enumerate(products):
-            described = next(product for product in description["products"] if product["name"] == name)
-            described.setdefault("initial", {})[stage["name"]] = textbook.cards(i, p)
-        if not products:
-            stage["initial"] = textbook.cards(i)
-    targets = {k["at"]: k["default"] for k in description["control"] if k["knob"] == "target"}
-    for item in description.get("items", []):
-        item["initial"] = max(targets[s["name"]] for s in description["suppliers"] if s["item"] == item["name"])
-    return description
-
-
-def cost_a_step(scenario: Scenario, seed: int = 0) -> float:
-    """Return what a step costs under the defaults, in the mean of some lines and a whole episode."""
-    simulator = Simulator(scenario, TRIED, seed_bank(seed, TRIED, "tuning"))
-    ledger = simulator.step(simulator.default_knobs, scenario.horizon * scenario.slots_per_step)
-    return float(Scorecard(scenario).cost_a_slot(ledger).mean()) * scenario.slots_per_step
-
-
-def checked_products(products: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return the products of the line: those named, or as many as a line can have, those wanted most often first.
-
-    Raises:
-        InputError: an unknown product, or too many.
-    """
-    unknown = [name for name in products if name not in known]
+def _supply(
+    series: Series,
+    suppliers: Sequence[Lateness],
+    unit: float,
+    of_stage: Mapping[str, str],
+    assets: Sequence[str],
+    calendar: Calendar,
+    wishes: Wishes,
+    told: Told,
+) -> Description:
+    """Return items and suppliers."""
+    of_item = names_of(list(dict.fromkeys(s.item for s in suppliers)), "item")
+    keys = [f"{s.supplier}\0{s.item}" for s in suppliers]
+    several = len({s.supplier for s in suppliers}) < len(suppliers)
+    words = [f"{s.supplier} {s.item}" if several else s.supplier for s in suppliers]
+    spelled = dict(zip(keys, names_of(words, "supplier").values(), strict=True))
+    unknown = [item for item in wishes.item_stage if item not in {s.item for s in suppliers}]
     if unknown:
         raise InputError(
-            f"products must be of the demand file, got {unknown[0]!r} (there are: {', '.join(known[:12])})"
+            f"item must be one of the deliveries, got {unknown[0]!r}{nearest(unknown[0], [s.item for s in suppliers])}"
         )
-    if len(products) > MAX_PRODUCTS:
-        raise InputError(f"products must be at most {MAX_PRODUCTS}, got {len(products)}")
-    return list(dict.fromkeys(products)) or list(known[:MAX_PRODUCTS])
+    stage_of = {}
+    for s in suppliers:
+        stage = wishes.item_stage.get(s.item, assets[0])
+        if stage not in assets:
+            raise InputError(f"item must go to a stage, got {stage!r}{nearest(stage, assets)}")
+        stage_of[s.item] = of_stage[stage]
+    if any(s.item not in wishes.item_stage for s in suppliers):
+        told.assumed.append(
+            f"items go to the first stage, {assets[0]}, one for each container of any product (--item item=stage)"
+        )
+    demanded = sum(float(values.sum()) for values in series.values.values())
+    pieces = {}
+    for item in dict.fromkeys(s.item for s in suppliers):
+        delivered = sum(s.quantity for s in suppliers if s.item == item)
+        pieces[item] = unit * delivered / demanded
+        told.assumed.append(
+            f"{of_item[item]}: {pieces[item]:.3g} pieces for a container, as delivered and demanded in all"
+        )
+    found_items, found = supply_part(suppliers, spelled, of_item, stage_of, calendar, pieces, told)
+    return {"items": found_items, "suppliers": found}
+
+
+def _tell_demand(products: Sequence[Product], chain: Chain | None, options: Options, told: Told) -> None:
+    if options.trace:
+        told.fitted.append("demand: the record itself, by slot; within a day its units are spread evenly by chance")
+        return
+    for product in products:
+        tail = (
+            f", of the last year: demand has a trend of {100 * product.trend.per_year:+.0f} % a year"
+            if product.recent and product.trend
+            else ""
+        )
+        told.fitted.append(f"demand of {product.name}: {product.law.told} units a bucket{tail}")
+    if any(product.week is not None and product.week.is_one for product in products):
+        told.fitted.append("season within the week")
+    if any(product.year is not None and product.year.is_one for product in products):
+        told.fitted.append("season within the year")
+    if chain is not None:
+        told.fitted.append(f"{chain.n} regimes of demand, rates {', '.join(f'{rate:.2f}' for rate in chain.rates)}")

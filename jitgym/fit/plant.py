@@ -3,86 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from jitgym import __version__
 from jitgym.errors import InputError
-from jitgym.files import nearest
-from jitgym.fit.calendar import (
-    LEAST_TIMES,
-    SHARE,
-    SHIFTS,
-    Calendar,
-    closed_days,
-    found_parts,
-    found_shift,
-    found_weekdays,
-)
+from jitgym.fit.calendar import Calendar
 from jitgym.fit.cleaning import FileReport
 from jitgym.fit.deliveries import Lateness, Shipments, fit_supplier, read_deliveries
-from jitgym.fit.demand import Orders, Series, bucket_of, read_demand, series_of
-from jitgym.fit.line import (
-    LEAST_STEPS,
-    Description,
-    Told,
-    Wishes,
-    checked_products,
-    cost_a_step,
-    demand_part,
-    names_of,
-    price_part,
-    round_unit,
-    slot_demand,
-    stage_part,
-    supply_part,
-    with_knobs,
-)
+from jitgym.fit.demand import Orders, Series, read_demand, series_of
+from jitgym.fit.line import line_of
 from jitgym.fit.maintenance import Log, Machine, fit_machine, read_maintenance
+from jitgym.fit.options import Files, Options, Report, Standard, Told
 from jitgym.fit.products import Product, analyse, regimes_of, with_regimes
-from jitgym.fit.qualification import Qualification, Standard, qualify
+from jitgym.fit.qualification import Qualification, qualify
 from jitgym.fit.regimes import Chain
-from jitgym.fit.weibull import RESAMPLES
-from jitgym.scenario import MAX_PLACES, Scenario, load_scenario
+from jitgym.fit.sections import round_unit
+from jitgym.fit.worktime import calendar_of
+from jitgym.scenario import MAX_MEAN, MAX_PRODUCTS, Scenario
 
-Report = Callable[[str, "float | None", str], None]
-
-SEEDS: Final = 400
-QUICK_SEEDS: Final = 50
-QUICK_RESAMPLES: Final = 99
 MOST_SUPPLIERS: Final = 8
 """Suppliers of the line, those with most orders; the others are only held to the standard."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user says besides the files; see the options of ``jitgym fit``."""
-
-    slot_hours: float | None = None
-    hours: float | None = None
-    weekdays: tuple[bool, ...] | None = None
-    unit: float | None = None
-    products: tuple[str, ...] = ()
-    standard: Standard = field(default_factory=Standard)
-    wishes: Wishes = field(default_factory=Wishes)
-    day_first: bool | None = None
-    drop_twins: bool | None = None
-    trace: bool = False
-    seed: int = 0
-    n_seeds: int = SEEDS
-    resamples: int = RESAMPLES
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files of a plant."""
-
-    demand: Path
-    deliveries: Path | None = None
-    maintenance: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -149,8 +90,8 @@ def fit_plant(files: Files, options: Options, report: Report) -> Plant:
     """
     told = Told()
     read = _read(files, options, report)
-    calendar = _calendar(read, options, told)
-    names = checked_products(options.products, read.orders.products)
+    calendar = calendar_of(read.orders, read.log, options, told)
+    names = _products(options.products, read.orders.products)
     left = [name for name in read.orders.products if name not in names]
     series = series_of(read.orders, calendar, [*names, *left])
     if len(series.starts) < 2:
@@ -168,7 +109,7 @@ def fit_plant(files: Files, options: Options, report: Report) -> Plant:
     every = _suppliers(read.shipments, calendar)
     suppliers, others = every[:MOST_SUPPLIERS], every[MOST_SUPPLIERS:]
     products = [analysed[name] for name in names]
-    scenario, traces = _describe(series, products, chain, machines, suppliers, unit, calendar, options, told)
+    scenario, traces = line_of(series, products, chain, machines, suppliers, unit, calendar, options, told)
     if left:
         told.assumed.append(f"{len(left)} products are not on the line (--products chooses): {', '.join(left[:8])}")
     if others:
@@ -223,55 +164,31 @@ def _read(files: Files, options: Options, report: Report) -> _Read:
     return _Read(orders, shipments, log, accounts)
 
 
-def _calendar(read: _Read, options: Options, told: Told) -> Calendar:
-    """Return the calendar: what the user says, else what the files show, else what is assumed."""
-    by_day = bucket_of(read.orders.lines) == "day"
-    weekdays = options.weekdays
-    if weekdays is None:
-        weekdays = found_weekdays(list(read.orders.lines) if by_day else [])
-        (told.fitted if by_day else told.assumed).append(f"working days: {sum(weekdays)} of a week")
-    closed = closed_days(read.orders.lines, weekdays) if by_day else ()
-    begins, hours = _shift(read.log, options, told)
-    calendar = Calendar(weekdays, hours, 1, closed, begins)
-    if options.slot_hours is None:
-        parts = found_parts(hours, _mean_repair(read.log, calendar))
-        told.assumed.append(f"{parts} slots a day: the fewest of 1, 2, 4, 8 that are not longer than a mean repair")
-    else:
-        parts = round(hours / options.slot_hours)
-        if parts < 1 or abs(parts * options.slot_hours - hours) > 1e-6:
-            raise InputError(f"slot must divide the working day of {hours:g} hours, got {options.slot_hours:g} hours")
-    return replace(calendar, slots_per_day=parts)
+def _products(products: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the products of the line: those named, or as many as a line can have, those wanted most often first.
 
-
-def _shift(log: Log | None, options: Options, told: Told) -> tuple[float, float]:
-    """Return when a working day begins and its hours."""
-    stops = [stop for group in log.stops.values() for stop in group] if log is not None and log.timed else []
-    times = [stop.start for stop in stops if not stop.planned]
-    hours = options.hours
-    if hours is None and len(times) >= LEAST_TIMES:
-        begins, hours = found_shift(times)
-        told.fitted.append(
-            f"a working day of {hours:g} hours: the least of 8, 16, 24 that hold {SHARE:.0%} of the breakdowns"
+    Raises:
+        InputError: an unknown product, or too many.
+    """
+    unknown = [name for name in products if name not in known]
+    if unknown:
+        raise InputError(
+            f"products must be of the demand file, got {unknown[0]!r} (there are: {', '.join(known[:12])})"
         )
-        return begins, hours
-    if hours is None:
-        hours = SHIFTS[0]
-        told.assumed.append(f"a working day of {hours:g} hours (--hours for another)")
-    return (found_shift(times, hours)[0] if times else 0.0), hours
-
-
-def _mean_repair(log: Log | None, calendar: Calendar) -> float | None:
-    """Return the mean working hours of a repair; None where there is none with times of day."""
-    stops = [stop for group in log.stops.values() for stop in group] if log is not None and log.timed else []
-    known = [(stop.start, stop.end) for stop in stops if not stop.planned and stop.end == stop.end]
-    return float(calendar.worked(*np.array(known).T).mean()) if known else None
+    if len(products) > MAX_PRODUCTS:
+        raise InputError(f"products must be at most {MAX_PRODUCTS}, got {len(products)}")
+    return list(dict.fromkeys(products)) or list(known[:MAX_PRODUCTS])
 
 
 def _unit(series: Series, names: Sequence[str], whole: bool, calendar: Calendar, options: Options, told: Told) -> float:
     """Return the quantity in a container."""
-    if options.unit is not None:
-        return options.unit
     slots = series.days * calendar.slots_per_day
+    if options.unit is not None:
+        most = max(float(series.values[name].mean()) for name in names) / slots
+        if most > MAX_MEAN * options.unit:
+            least = most / MAX_MEAN
+            raise InputError(f"unit must be >= {least:.3g}, for a mean of {MAX_MEAN} a slot, got {options.unit:g}")
+        return options.unit
     rate = sum(float(series.values[name].mean()) for name in names) / slots
     slowest = max([1.0, *options.wishes.process.values()])
     unit = round_unit(rate, options.wishes.utilisation / slowest, whole)
@@ -299,147 +216,3 @@ def _suppliers(shipments: Shipments | None, calendar: Calendar) -> tuple[Latenes
         return ()
     fitted = (fit_supplier(*key, orders, calendar, shipments.last) for key, orders in shipments.orders.items())
     return tuple(sorted((one for one in fitted if one is not None), key=lambda one: (-one.orders, one.supplier)))
-
-
-def _stages(machines: Sequence[Machine], wishes: Wishes, told: Told) -> list[str]:
-    """Return the assets of the line in order, from the first stage to the last."""
-    logged = [machine.asset for machine in machines]
-    if wishes.stages:
-        told.fitted.append(f"stages in the order told: {', '.join(wishes.stages)}")
-        return list(wishes.stages)
-    if not logged:
-        told.assumed.append("one stage: no log names machines (--stages names them)")
-        return ["line"]
-    if len(logged) > MAX_PLACES:
-        raise InputError(
-            f"stages must be at most {MAX_PLACES}, got {len(logged)} machines in the log: name them with --stages"
-        )
-    told.assumed.append(f"stages in the order of the log: {', '.join(logged)} (--stages for another)")
-    return logged
-
-
-def _describe(
-    series: Series,
-    products: Sequence[Product],
-    chain: Chain | None,
-    machines: Sequence[Machine],
-    suppliers: Sequence[Lateness],
-    unit: float,
-    calendar: Calendar,
-    options: Options,
-    told: Told,
-) -> tuple[Scenario, dict[str, tuple[int, ...]]]:
-    """Return the line, and the traces that it reads."""
-    wishes, per_day = options.wishes, calendar.slots_per_day
-    slots = series.days * per_day
-    assets = _stages(machines, wishes, told)
-    unknown = [name for name in wishes.process if name not in assets]
-    if unknown:
-        raise InputError(f"process must name stages, got {unknown[0]!r}{nearest(unknown[0], assets)}")
-    of_stage = names_of(assets, "stage")
-    of_product = names_of([product.name for product in products], "product")
-    rate = sum(product.law.mean for product in products) / slots
-    by_asset = {machine.asset: machine for machine in machines}
-    stages = [stage_part(a, of_stage[a], by_asset.get(a), rate, wishes, calendar, told) for a in assets]
-    demand, described = demand_part(products, of_product, series, calendar, chain, options.trace)
-    traces = {
-        f"demand_{of_product[p.name]}.csv": tuple(slot_demand(p.units, round(slots), options.seed + i).tolist())
-        for i, p in enumerate(products if options.trace else ())
-    }
-    step = per_day if per_day >= 4 else per_day * calendar.days_per_week
-    year = calendar.days_per_year * per_day
-    description: Description = {
-        "name": wishes.name,
-        "description": f"Fitted to a plant's own data by jitgym {__version__}; the comments above say how.",
-        "slots_per_step": step,
-        "horizon": max(LEAST_STEPS, round(year / step)),
-        "slots_per_year": year,
-        **({"products": described} if described else {}),
-        "stages": stages,
-        "demand": demand,
-        "prices": price_part(len(stages), wishes.prices, told),
-    }
-    if suppliers:
-        description |= _supply(series, suppliers, unit, of_stage, assets, calendar, wishes, told)
-    _tell_demand(products, chain, calendar, options, told)
-    inline = _with_traces(description, traces)
-    scenario = with_knobs(inline)
-    scale = float(f"{max(1.0, cost_a_step(scenario, options.seed)):.2g}")
-    return load_scenario({**scenario.model_dump(mode="json", exclude_defaults=True), "reward_scale": scale}), traces
-
-
-def _with_traces(description: Description, traces: Mapping[str, tuple[int, ...]]) -> Description:
-    """Return a description with the traces themselves in the place of their files' names."""
-
-    def law(one: Description) -> Description:
-        return {"trace": traces[one["trace"]]} if "trace" in one else one
-
-    demand = description["demand"]
-    found = {**description, "demand": {**demand, "law": law(demand["law"])} if "law" in demand else demand}
-    if "products" in description:
-        found["products"] = [{**product, "law": law(product["law"])} for product in description["products"]]
-    return found
-
-
-def _supply(
-    series: Series,
-    suppliers: Sequence[Lateness],
-    unit: float,
-    of_stage: Mapping[str, str],
-    assets: Sequence[str],
-    calendar: Calendar,
-    wishes: Wishes,
-    told: Told,
-) -> Description:
-    """Return items and suppliers."""
-    of_item = names_of(list(dict.fromkeys(s.item for s in suppliers)), "item")
-    keys = [f"{s.supplier}\0{s.item}" for s in suppliers]
-    several = len({s.supplier for s in suppliers}) < len(suppliers)
-    words = [f"{s.supplier} {s.item}" if several else s.supplier for s in suppliers]
-    spelled = dict(zip(keys, names_of(words, "supplier").values(), strict=True))
-    unknown = [item for item in wishes.item_stage if item not in {s.item for s in suppliers}]
-    if unknown:
-        raise InputError(
-            f"item must be one of the deliveries, got {unknown[0]!r}{nearest(unknown[0], [s.item for s in suppliers])}"
-        )
-    stage_of = {}
-    for s in suppliers:
-        stage = wishes.item_stage.get(s.item, assets[0])
-        if stage not in assets:
-            raise InputError(f"item must go to a stage, got {stage!r}{nearest(stage, assets)}")
-        stage_of[s.item] = of_stage[stage]
-    if any(s.item not in wishes.item_stage for s in suppliers):
-        told.assumed.append(
-            f"items go to the first stage, {assets[0]}, one for each container of any product (--item item=stage)"
-        )
-    demanded = sum(float(values.sum()) for values in series.values.values())
-    pieces = {}
-    for item in dict.fromkeys(s.item for s in suppliers):
-        delivered = sum(s.quantity for s in suppliers if s.item == item)
-        pieces[item] = unit * delivered / demanded
-        told.assumed.append(
-            f"{of_item[item]}: {pieces[item]:.3g} pieces for a container, as delivered and demanded in all"
-        )
-    found_items, found = supply_part(suppliers, spelled, of_item, stage_of, calendar, pieces, told)
-    return {"items": found_items, "suppliers": found}
-
-
-def _tell_demand(
-    products: Sequence[Product], chain: Chain | None, calendar: Calendar, options: Options, told: Told
-) -> None:
-    if options.trace:
-        told.fitted.append("demand: the record itself, by slot; within a day its units are spread evenly by chance")
-        return
-    for product in products:
-        tail = (
-            f", of the last year: demand has a trend of {100 * product.trend.per_year:+.0f} % a year"
-            if product.recent and product.trend
-            else ""
-        )
-        told.fitted.append(f"demand of {product.name}: {product.law.told} units a bucket{tail}")
-    if any(product.week is not None and product.week.is_one for product in products):
-        told.fitted.append("season within the week")
-    if any(product.year is not None and product.year.is_one for product in products):
-        told.fitted.append("season within the year")
-    if chain is not None:
-        told.fitted.append(f"{chain.n} regimes of demand, rates {', '.join(f'{rate:.2f}' for rate in chain.rates)}")

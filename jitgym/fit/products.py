@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from jitgym.fit.calendar import Calendar, month_of
 from jitgym.fit.classes import Pattern, Verdict, pattern_of, pull_verdict
-from jitgym.fit.counts import CountLaw, fit_counts
+from jitgym.fit.counts import CountLaw, fit_counts, seldom
 from jitgym.fit.demand import Series, by_week, whole_units
 from jitgym.fit.regimes import Chain, find_regimes
 from jitgym.fit.season import Season, Trend, season_of, trend_of, without_season
@@ -76,7 +76,7 @@ def analyse(series: Series, name: str, unit: float, calendar: Calendar) -> Produ
     units = whole_units(values, unit)
     recent = _recent(series, trend, units, calendar)
     slots = round(series.days * calendar.slots_per_day)
-    law = fit_counts(units[-recent:], rates[-recent:], slots)
+    law = law_of(units[-recent:], rates[-recent:], float(values.mean()) / unit, slots)
     return Product(
         name=name,
         quantity=float(values.sum()),
@@ -91,6 +91,12 @@ def analyse(series: Series, name: str, unit: float, calendar: Calendar) -> Produ
         law=law,
         recent=recent,
     )
+
+
+def law_of(units: Ints, rates: Floats, mean: float, slots: int = 0) -> CountLaw:
+    """Return the law of units, of the mean of the quantity where that has not made a single unit yet."""
+    seen = units[rates > 0]
+    return fit_counts(units, rates, slots) if seen.any() and len(seen) > 1 else seldom(mean, len(units))
 
 
 def _week(series: Series, values: Floats, calendar: Calendar) -> Season | None:
@@ -188,4 +194,4 @@ def regimes_of(series: Series, products: Mapping[str, Product]) -> tuple[Chain |
 
 def with_regimes(product: Product, multiplied: Floats) -> Product:
     """Return a product whose law is fitted to all buckets, with what regimes multiplied each by."""
-    return replace(product, law=fit_counts(product.units, product.rates * multiplied), recent=0)
+    return replace(product, law=law_of(product.units, product.rates * multiplied, product.law.mean), recent=0)

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.fit.deliveries import Lateness, Range
+from jitgym.fit.options import Standard
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.scorecard import Scorecard
 from jitgym.seeds import seed_bank
@@ -33,14 +34,6 @@ LEVELS: Final = 25
 """Order-up-to levels that are tried."""
 SEARCH: Final = 64
 """Seeds that they are tried on."""
-
-
-@dataclass(frozen=True)
-class Standard:
-    """What suppliers are held to: the least share of orders on time, and of units that are good."""
-
-    on_time: float = 0.95
-    quality: float = 0.98
 
 
 @dataclass(frozen=True)
