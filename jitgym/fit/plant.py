@@ -20,7 +20,7 @@ from jitgym.fit.qualification import Qualification, qualify
 from jitgym.fit.regimes import Chain
 from jitgym.fit.sections import round_unit
 from jitgym.fit.worktime import calendar_of
-from jitgym.scenario import MAX_MEAN, MAX_PRODUCTS, Scenario
+from jitgym.scenario import MAX_MEAN, MAX_PRODUCTS, Scenario, ScenarioError
 
 MOST_SUPPLIERS: Final = 8
 """Suppliers of the line, those with most orders; the others are only held to the standard."""
@@ -109,7 +109,11 @@ def fit_plant(files: Files, options: Options, report: Report) -> Plant:
     every = _suppliers(read.shipments, calendar)
     suppliers, others = every[:MOST_SUPPLIERS], every[MOST_SUPPLIERS:]
     products = [analysed[name] for name in names]
-    scenario, traces = line_of(series, products, chain, machines, suppliers, unit, calendar, options, told)
+    try:
+        scenario, traces = line_of(series, products, chain, machines, suppliers, unit, calendar, options, told)
+    except ScenarioError as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"unit and slot must make a line that can be run, got {unit:g} and {first}") from error
     if left:
         told.assumed.append(f"{len(left)} products are not on the line (--products chooses): {', '.join(left[:8])}")
     if others:
