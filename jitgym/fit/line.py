@@ -94,7 +94,7 @@ def line_of(
     }
     if suppliers:
         description |= _supply(series, suppliers, unit, of_stage, assets, calendar, wishes, told)
-    _tell_demand(products, chain, options, told)
+    _tell_demand(products, series.bucket, chain, options, told)
     scenario = with_knobs(description)
     scale = float(f"{max(1.0, cost_a_step(scenario, options.seed)):.2g}")
     return load_scenario({**scenario.model_dump(mode="json", exclude_defaults=True), "reward_scale": scale}), traces
@@ -160,7 +160,7 @@ def _supply(
     return {"items": found_items, "suppliers": found}
 
 
-def _tell_demand(products: Sequence[Product], chain: Chain | None, options: Options, told: Told) -> None:
+def _tell_demand(products: Sequence[Product], bucket: str, chain: Chain | None, options: Options, told: Told) -> None:
     if options.trace:
         told.fitted.append("demand: the record itself, by slot; within a day its units are spread evenly by chance")
         return
@@ -170,7 +170,7 @@ def _tell_demand(products: Sequence[Product], chain: Chain | None, options: Opti
             if product.recent and product.trend
             else ""
         )
-        told.fitted.append(f"demand of {product.name}: {product.law.told} units a bucket{tail}")
+        told.fitted.append(f"demand of {product.name}: {product.law.told} units a {bucket}{tail}")
     if any(product.week is not None and product.week.is_one for product in products):
         told.fitted.append("season within the week")
     if any(product.year is not None and product.year.is_one for product in products):

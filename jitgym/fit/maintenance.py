@@ -315,7 +315,11 @@ def hazard_of(machine: Machine, calendar: Calendar) -> tuple[dict[str, Any] | No
     if machine.law is not None and machine.wears_out:
         scale, shape = calendar.slots(machine.law.scale), machine.law.shape
         beyond = math.exp(-((LEVELS / scale) ** shape))
-        cut = f"; its hazard stays as it is after {LEVELS} slots, which {beyond:.0%} outlive" if beyond > 0.01 else ""
+        cut = (
+            f"; its hazard stays as it is after {LEVELS} slots, which {100 * beyond:.0f} % outlive"
+            if beyond > 0.01
+            else ""
+        )
         return {"weibull": {"scale": round(scale, 4), "shape": round(min(shape, 100.0), 4)}}, (
             f"Weibull, shape {shape:.3f}, scale {scale:.2f} slots{cut}"
         )

@@ -193,7 +193,7 @@ def draw_paper(axes: Axes, machine: Machine) -> None:
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     wanted = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99]
     axes.yaxis.set_major_locator(FixedLocator([math.log(-math.log(1 - share)) for share in wanted]))
-    axes.set_yticklabels([f"{share:.0%}" for share in wanted])
+    axes.set_yticklabels([f"{100 * share:.0f} %" for share in wanted])
     low = min(math.log(-math.log(float(middle[0]))), law.shape * math.log(float(ends[0]) / law.scale))
     axes.set_ylim(low - 0.3, math.log(-math.log(0.005)))
     axes.set_xlabel("working hours, log scale")

@@ -182,7 +182,7 @@ def stage_part(
         stage["failure"] = {"law": hazard, "exposure": "time", "repair": repair}
         life = 1 / machine.rate
         available = life / (life + max(calendar.slot_hours, machine.repair.mean))
-        told.fitted.append(f"{name}: breakdowns {why}; repairs {long}; available {available:.1%}")
+        told.fitted.append(f"{name}: breakdowns {why}; repairs {long}; available {100 * available:.1f} %")
         if machine.maintenance is not None and len(machine.maintenance.hours):
             duration, long = duration_of(machine.maintenance, calendar)
             stage["maintenance"] = {"duration": duration}
@@ -193,11 +193,10 @@ def stage_part(
     if slots is None:
         slots = min(1e6, max(1.0, wishes.utilisation * available / rate))
         used = rate * slots / available
-        told.assumed.append(f"{name}: a job takes {slots:.3f} slots, so that the machine is used to {used:.0%}")
+        told.assumed.append(f"{name}: a job takes {slots:.3f} slots, so that the machine is used to {100 * used:.0f} %")
     else:
-        told.fitted.append(
-            f"{name}: a job takes {slots:g} slots, as told; the machine is used to {rate * slots / available:.0%}"
-        )
+        used = rate * slots / available
+        told.fitted.append(f"{name}: a job takes {slots:g} slots, as told; the machine is used to {100 * used:.0f} %")
     whole = math.floor(slots + 1e-9)
     rest = max(0.0, slots - whole)
     stage["process"] = whole if rest < 1e-6 else {"slots": whole, "finish": round(1 / (1 + rest), 6)}
@@ -248,8 +247,8 @@ def supply_part(
             supplier |= {"defective": round(s.rejected, 6), "inspect": 1.0}
         found.append(supplier)
         told.fitted.append(
-            f"{name}: lead time {supplier['lead_time']} slots, on time {s.on_time:.1%}, "
-            f"late arrives with {supplier['catch_up']:.4f} a slot, rejected {s.rejected:.2%}, "
+            f"{name}: lead time {supplier['lead_time']} slots, on time {100 * s.on_time:.1f} %, "
+            f"late arrives with {supplier['catch_up']:.4f} a slot, rejected {100 * s.rejected:.2f} %, "
             f"orders every {review} slots in multiples of {max(1, multiple)}"
         )
     return described, found

@@ -75,7 +75,7 @@ def entries(plant: Plant) -> Iterator[dict[str, object]]:
 
 def scenario_text(plant: Plant) -> str:
     """Return the scenario as YAML, with a head that says where it is from, what was fitted and what was assumed."""
-    head = ["Fitted by jitgym fit to"]
+    head = ["Fitted by jitgym fit to these files:"]
     for kind, account in plant.accounts.items():
         head.append(f"  {kind}: {account.path.name}, {account.kept:,} of {account.read:,} rows")
     head += [f"Time: {plant.calendar.told}.", "From the data, or told:"]
