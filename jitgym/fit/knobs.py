@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from jitgym.fit.sections import Description
-from jitgym.knobs import knobs_of
+from jitgym.knobs import Knob, knobs_of
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.scorecard import Scorecard
 from jitgym.seeds import seed_bank
@@ -21,71 +21,51 @@ TRIED: Final = 64
 
 def with_knobs(description: Description) -> Scenario:
     """Return the scenario with knobs for cards, loops, base stocks, orders and maintenance, at textbook values."""
-    stages, products = description["stages"], [p["name"] for p in description.get("products", [])]
-    kept = [stage["name"] for stage in stages if "maintenance" in stage]
     rough: list[Description] = [{"knob": "kanban", "high": 1, "default": 1}]
     if description.get("suppliers"):
         rough.append({"knob": "target", "high": 1, "default": 1})
-    if kept:
+    if any("maintenance" in stage for stage in description["stages"]):
         rough.append({"knob": "pm_level", "high": 1, "default": 1})
     scenario = load_scenario({**description, "control": rough})
     textbook = Textbook.of(scenario)
-    last = len(stages) - 1
-    control: list[Description] = []
-    to_end = {}
-    for p in range(max(1, len(products))):
-        whose = {"product": products[p]} if products else {}
-        for i, stage in enumerate(stages):
-            cards = textbook.cards(i, p)
-            control.append(
-                {
-                    "knob": "kanban",
-                    "at": stage["name"],
-                    **whose,
-                    "low": 1,
-                    "high": WIDE * cards + 2,
-                    "default": cards,
-                    "off": True,
-                }
-            )
-        to_end[p] = textbook.cards_to_the_end(0, p)
-        control.append(
-            {
-                "knob": "loop",
-                "at": stages[0]["name"],
-                **whose,
-                "low": 1,
-                "high": WIDE * to_end[p] + 2,
-                "default": "off",
-                "off": True,
-            }
-        )
-        if last:
-            control.append(
-                {"knob": "basestock", **whose, "low": 0, "high": WIDE * to_end[p] + 2, "default": "off", "off": True}
-            )
-    for knob in knobs_of(scenario):
-        if knob.kind == "target":
-            level = textbook.target(knob)
-            at = description["suppliers"][knob.place]["name"]
-            control.append({"knob": "target", "at": at, "low": 0, "high": WIDE * level + 2, "default": level})
-        if knob.kind == "pm_level":
-            most, level = int(textbook.tables.levels[knob.place]), textbook.pm_level(knob.place)
-            high = most if level >= most else min(most, WIDE * level)
-            low = min(high, max(1, level // WIDE))
-            control.append(
-                {
-                    "knob": "pm_level",
-                    "at": stages[knob.place]["name"],
-                    "low": low,
-                    "high": high,
-                    "default": min(level, high),
-                }
-            )
-    return load_scenario(_filled({**description, "control": control}, scenario, textbook, products))
+    control = [knob for p in range(scenario.n_products) for knob in _limits(scenario, textbook, p)]
+    control += [_target(scenario, textbook, knob) for knob in knobs_of(scenario) if knob.kind == "target"]
+    control += [_threshold(scenario, textbook, knob.place) for knob in knobs_of(scenario) if knob.kind == "pm_level"]
+    return load_scenario(_filled({**description, "control": control}, textbook, scenario.product_names))
 
 
-def _filled(description: Description, scenario: Scenario, textbook: Textbook, products: Sequence[str]) -> Description:
+def _limits(scenario: Scenario, textbook: Textbook, product: int) -> Iterator[Description]:
+    """Yield the knobs that limit the releases of a product: cards, which are on, loop and base stock, which are off."""
+    whose = {"product": scenario.product_names[product]} if scenario.products else {}
+    for i, name in enumerate(scenario.stage_names):
+        cards = textbook.cards(i, product)
+        yield {"knob": "kanban", "at": name, **whose, "low": 1, "high": _top(cards), "default": cards, "off": True}
+    top, first = _top(textbook.cards_to_the_end(0, product)), scenario.stage_names[0]
+    yield {"knob": "loop", "at": first, **whose, "low": 1, "high": top, "default": "off", "off": True}
+    if len(scenario.stages) > 1:
+        yield {"knob": "basestock", **whose, "high": top, "default": "off", "off": True}
+
+
+def _target(scenario: Scenario, textbook: Textbook, knob: Knob) -> Description:
+    """Return the knob of a supplier's order-up-to level."""
+    level = textbook.target(knob)
+    return {"knob": "target", "at": scenario.supplier_names[knob.place], "high": _top(level), "default": level}
+
+
+def _threshold(scenario: Scenario, textbook: Textbook, place: int) -> Description:
+    """Return the knob of a machine's maintenance; its top, where the textbook never maintains, is the last level."""
+    most, level = int(textbook.tables.levels[place]), textbook.pm_level(place)
+    high = most if level >= most else min(most, WIDE * level)
+    low = min(high, max(1, level // WIDE))
+    at = scenario.stage_names[place]
+    return {"knob": "pm_level", "at": at, "low": low, "high": high, "default": min(level, high)}
+
+
+def _top(level: int) -> int:
+    return WIDE * level + 2
+
+
+def _filled(description: Description, textbook: Textbook, products: Sequence[str]) -> Description:
     """Return a description whose stores begin full: as many units as cards, and items up to their target."""
     for i, stage in enumerate(description["stages"]):
         for p, name in enumerate(products):

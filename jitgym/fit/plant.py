@@ -31,13 +31,12 @@ class Plant:
     """All that came of a plant's files.
 
     Attributes:
-        files: that were read.
         accounts: of every file, by its kind.
         calendar: of the plant.
         series: its demand by bucket.
         unit: quantity in a container.
         products: of the line, in order.
-        others: names of products that are not on the line, with their analysis.
+        others: products that are not on the line.
         chain: regimes of demand; None for none.
         chains: BIC of every candidate.
         machines: in the order of the log.
@@ -50,7 +49,6 @@ class Plant:
         qualifications: of the suppliers.
     """
 
-    files: Files
     accounts: Mapping[str, FileReport]
     calendar: Calendar
     series: Series
@@ -127,7 +125,6 @@ def fit_plant(files: Files, options: Options, report: Report) -> Plant:
         lambda share: report("suppliers, simulated", share, ""),
     )
     return Plant(
-        files=files,
         accounts=read.accounts,
         calendar=calendar,
         series=series,

@@ -23,7 +23,10 @@ def markdown(plant: Plant, figures: Sequence[str]) -> str:
         parts += [f"## {title}", ""]
         for block in blocks:
             if isinstance(block, Grid):
-                parts += [markdown_table([head.replace("\n", " ") for head in block.heads], block.rows), ""]
+                parts += [
+                    markdown_table([head.replace("-\n", "").replace("\n", " ") for head in block.heads], block.rows),
+                    "",
+                ]
             else:
                 parts += [block, ""]
     for figure in figures:
