@@ -137,6 +137,20 @@ def test_nothing_is_left_of_a_fit_that_fails(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_an_interrupted_fit_leaves_what_was_there(tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    path = demand_file(tmp_path, [1, 2, 3] * 10)
+    run("fit", "--demand", path, "--out", tmp_path / "out", "--quick")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
+    monkeypatch.setattr("jitgym.fit.plots.write_figures", stop)
+    done = run("fit", "--demand", path, "--out", tmp_path / "out", "--quick", "--unit", "2", code=130)
+    assert "is as it was" in done.stderr
+    assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == before
+    assert {file.name for file in tmp_path.iterdir()} == {"demand.csv", "out"}
+
+
 def test_without_matplotlib_there_are_no_figures_and_a_sentence(tmp_path, monkeypatch):
     found = sys.modules["importlib.util"].find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "matplotlib" else found(name))
@@ -213,13 +227,15 @@ def test_a_trace_is_the_record_itself(tmp_path):
     counts = np.random.default_rng(1).poisson(6, 60)
     path = demand_file(tmp_path, counts)
     run("fit", "--demand", path, "--out", tmp_path / "out", "--trace", "--unit", "2", "--slot", "2h", "--quick")
-    trace = [int(line) for line in (tmp_path / "out" / "demand_a.csv").read_text().splitlines()[1:]]
+    trace = [int(line) for line in (tmp_path / "out" / "scenario_demand_a.csv").read_text().splitlines()[1:]]
     assert len(trace) == 4 * 60
     running = np.cumsum(np.reshape(trace, (60, 4)).sum(axis=1))
     assert np.abs(running - np.cumsum(counts) / 2).max() <= 0.5
     scenario = load_scenario(tmp_path / "out" / "scenario.yaml")
     assert scenario.demand.law.trace == tuple(trace)
-    assert read_yaml((tmp_path / "out" / "scenario.yaml").read_text())["demand"]["law"] == {"trace": "demand_a.csv"}
+    assert read_yaml((tmp_path / "out" / "scenario.yaml").read_text())["demand"]["law"] == {
+        "trace": "scenario_demand_a.csv"
+    }
 
 
 def test_more_products_than_a_line_can_have(tmp_path):

@@ -80,6 +80,20 @@ def test_files_that_cannot_be_used_are_one_error(tmp_path, text, message):
         demand_of(path)
 
 
+def test_a_name_goes_before_a_synonym(tmp_path):
+    head = ("item", "due date", "qty", "date", "product")
+    orders, account = demand_of(csv_file(tmp_path, [head, (10, "2024-05-05", 3, "2024-03-04", "bolt")]))
+    assert orders.totals == {"bolt": {date(2024, 3, 4).toordinal(): 3}}
+    assert "not used: 'item', 'due date'" in account.notes
+
+
+def test_a_flag_that_says_nothing_keeps_its_row(tmp_path):
+    rows = [("asset", "event", "start", "end", "type"), ("saw", "yearly service", "2024-03-04", "", "mechanical")]
+    account = FileReport(csv_file(tmp_path, rows))
+    assert read_maintenance(account.path, account).stops["saw"][0].planned
+    assert told(account, "changed") == {("planned", "neither yes nor no: read as not said"): 1}
+
+
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"demand must be a CSV file, got .*: there is no such file"):
         open_table(tmp_path / "none.csv", DEMAND)

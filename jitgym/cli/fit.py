@@ -21,7 +21,7 @@ from jitgym.results import results_folder
 
 FILES = (
     *("scenario.yaml", "report.md", "cleaning.csv", "demand.png", "classes.png", "machines.png", "suppliers.png"),
-    "demand_*.csv",
+    "scenario_demand_*.csv",
 )
 """What a folder of a fit holds; one with anything else is never replaced."""
 

@@ -77,8 +77,6 @@ class Dates:
 
     def look(self, text: str) -> None:
         """Take a value as evidence."""
-        if len(text) < 6 or text[4] == "-" or (text[2] not in "-/. " and text[1] not in "-/. "):
-            return
         for kind, shape in _SHAPES:
             match = shape.match(text)
             if match is None:

@@ -70,7 +70,9 @@ def line_of(
     by_asset = {machine.asset: machine for machine in machines}
     stages = [stage_part(a, of_stage[a], by_asset.get(a), rate, wishes, calendar, told) for a in assets]
     traces = {
-        f"demand_{of_product[p.name]}.csv": tuple(slot_demand(p.units, round(slots), options.seed + i).tolist())
+        f"scenario_demand_{of_product[p.name]}.csv": tuple(
+            slot_demand(p.units, round(slots), options.seed + i).tolist()
+        )
         for i, p in enumerate(products if options.trace else ())
     }
     top = float(chain.rates.max()) if chain is not None else 1.0

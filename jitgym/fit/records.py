@@ -143,6 +143,9 @@ def _record(
     values: list[Any] = []
     for column, reader, text in zip(table.schema.columns, readers, row.values, strict=True):
         value, fault = reader(text)
+        if fault and column.kind == "flag":
+            account.change(row.line, column.name, f"{fault}: read as not said", text)
+            fault = ""
         if not fault and column.need == "value" and (value == "" or value is None or value != value):
             fault = "missing"
         if fault:

@@ -48,13 +48,16 @@ class Schema:
         return tuple(column.name for column in self.columns)
 
     def places(self, heading: Sequence[str]) -> dict[str, int]:
-        """Return where the columns stand in a heading: name to place, for those that are there."""
-        known = {plain(word): column.name for column in self.columns for word in (column.name, *column.synonyms)}
-        found: dict[str, int] = {}
-        for place, word in enumerate(heading):
-            name = known.get(plain(word))
-            if name is not None:
-                found.setdefault(name, place)
+        """Return where the columns stand in a heading: name to place, for those that are there.
+
+        A column's own name goes before its synonyms, and of these the one that comes first in the heading.
+        """
+        words = [plain(word) for word in heading]
+        found = {name: words.index(name) for name in self.names if name in words}
+        synonyms = {word: column.name for column in self.columns for word in column.synonyms}
+        for place, word in enumerate(words):
+            if word in synonyms and place not in found.values():
+                found.setdefault(synonyms[word], place)
         return found
 
     def missing(self, places: dict[str, int]) -> list[str]:
@@ -216,8 +219,8 @@ MAINTENANCE: Final = Schema(
             "flag",
             "no",
             "yes for planned maintenance, no for a breakdown",
-            "yes, no, true, false, 1, 0, planned, unplanned, preventive, corrective, ...; without it, a word in "
-            "`event` decides (preventive, planned, PM, ...), else it is a breakdown",
+            "yes, no, true, false, 1, 0, planned, unplanned, preventive, corrective, ...; where it says none of these, "
+            "a word in `event` decides (preventive, planned, PM, ...), else it is a breakdown",
             ("type", "kind", "category", "geplant", "art"),
         ),
     ),
