@@ -177,6 +177,8 @@ def test_without_matplotlib_there_are_no_figures_and_a_sentence(tmp_path, monkey
         (("--standard", "0.9"), "standard must be two shares such as 0.95,0.98, got '0.9'"),
         (("--dates", "us"), "dates must be of auto, day-first, month-first, got 'us'"),
         (("--duplicates", "no"), "duplicates must be of auto, drop, keep, got 'no'"),
+        (("--stages", "a,b,a"), "stages must be unique, got 'a' again"),
+        (("--name", "my plant"), "name must be a letter and up to 39 letters, digits, _ or -, got 'my plant'"),
         (("--seed", "-1"), "seed must be an integer >= 0, got -1"),
     ],
 )

@@ -76,7 +76,7 @@ def fit_command(
         products=_words(products),
         standard=Standard(*least),
         wishes=Wishes(
-            name=name or _name_of(out),
+            name=_checked_name(name) if name else _name_of(out),
             stages=_words(stages),
             process={key: _number(value, f"process {key}", 1, 1e6) for key, value in _pairs(process, "process")},
             utilisation=_between(0.01, 0.99, "utilisation", utilisation),
@@ -124,6 +124,12 @@ def _name_of(out: Path) -> str:
     """Return the name of a folder as a scenario can have it."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", out.resolve().name).strip("_")[:40]
     return name if re.match(r"[A-Za-z]", name) else f"plant_{name}".rstrip("_")[:40]
+
+
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,39}", name):
+        raise InputError(f"name must be a letter and up to 39 letters, digits, _ or -, got {name!r}")
+    return name
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -106,6 +106,9 @@ def _stages(machines: Sequence[Machine], wishes: Wishes, told: Told) -> list[str
     """Return the assets of the line in order, from the first stage to the last."""
     logged = [machine.asset for machine in machines]
     if wishes.stages:
+        again = [name for i, name in enumerate(wishes.stages) if name in wishes.stages[:i]]
+        if again:
+            raise InputError(f"stages must be unique, got {again[0]!r} again")
         told.fitted.append(f"stages in the order told: {', '.join(wishes.stages)}")
         return list(wishes.stages)
     if not logged:

@@ -111,7 +111,7 @@ def fit_plant(files: Files, options: Options, report: Report) -> Plant:
         scenario, traces = line_of(series, products, chain, machines, suppliers, unit, calendar, options, told)
     except ScenarioError as error:
         first = str(error).splitlines()[0]
-        raise InputError(f"unit and slot must make a line that can be run, got {unit:g} and {first}") from error
+        raise InputError(f"unit, slot and stages must make a line that can be run, got {first}") from error
     if left:
         told.assumed.append(f"{len(left)} products are not on the line (--products chooses): {', '.join(left[:8])}")
     if others:
