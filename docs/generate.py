@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jitgym.fields import KNOBS, LEDGER, OBSERVATION, STATE
 from jitgym.files import markdown_table
+from jitgym.fit.schema import schema_tables
 from jitgym.kpis import CADENCE
 from jitgym.observation import SCALES, axis_label
 from jitgym.publish import counted, page_of
@@ -205,6 +206,7 @@ PAGES = {
     "anchors.md": anchors_page,
     "kpis.md": kpis_page,
     "push_pull.md": push_pull_page,
+    "fit.md": lambda: _with_table("fit.md", "columns", schema_tables()),
     "../README.md": readme,
     "../benchmarks/results/contest/standings.md": standings_page,
 }

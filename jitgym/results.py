@@ -7,10 +7,11 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timezone
+from fnmatch import fnmatchcase
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -41,14 +42,18 @@ PACKAGES: Final = ("numpy", "scipy", "gymnasium", "optuna", "torch", "stable-bas
 
 
 @contextmanager
-def results_folder(out: Path) -> Iterator[Path]:
+def results_folder(out: Path, files: Sequence[str] = FILES) -> Iterator[Path]:
     """Give an empty folder to fill, which takes the place of ``out`` when the block ends without an error.
 
+    Args:
+        out: the folder.
+        files: names, or patterns of them, of all that earlier results in it may hold.
+
     Raises:
-        InputError: ``out`` cannot be written, or holds files that are not results of a comparison.
+        InputError: ``out`` cannot be written, or holds files that are not such results.
     """
     out = out.resolve()
-    _require_replaceable(out)
+    _require_replaceable(out, files)
     made = [folder for folder in (out.parent, *out.parent.parents) if not folder.exists()]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -67,10 +72,11 @@ def results_folder(out: Path) -> Iterator[Path]:
         raise
 
 
-def _require_replaceable(out: Path) -> None:
+def _require_replaceable(out: Path, files: Sequence[str]) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"out must be a folder, got the file {str(out)!r}")
-    others = sorted(path.name for path in out.iterdir() if path.name not in FILES) if out.exists() else []
+    there = sorted(path.name for path in out.iterdir()) if out.exists() else []
+    others = [name for name in there if not any(fnmatchcase(name, pattern) for pattern in files)]
     if others:
         raise InputError(f"out must be a new folder or hold earlier results only, but {str(out)!r} holds {others[0]!r}")
 
