@@ -82,7 +82,7 @@ def test_calls_of_the_command_line_are_understood(line: str) -> None:
     assert isinstance(group, typer.core.TyperGroup)
     command = group.commands[name]
     given = command.make_context(name, words).params
-    if "scenario" in given:
+    if "scenario" in given and not given["scenario"].startswith("plant/"):  # what the call before it writes
         load_scenario(given["scenario"])
     if "suite" in given:
         read_suite(given["suite"]).of(given["line"] or [])

@@ -152,7 +152,7 @@ def _laws(plant: Plant) -> Section:
             how = "containers come more evenly than" if product.law.index < 1 else "containers do not come as"
             sentences.append(f"* {product.name}: {how} the law has it (p < 0.01); --trace keeps the record itself.")
     sentences.append(f"* Regimes: {_regimes(plant)}")
-    return "Laws of demand", [Grid(heads, rows, ("law",)), "\n".join(sentences)]
+    return "Laws of demand", [Grid(heads, rows), "\n".join(sentences)]
 
 
 def _regimes(plant: Plant) -> str:
