@@ -49,6 +49,26 @@ def test_a_team_plays_what_the_environment_steps():
     assert sum(played.terms().values()) == pytest.approx(cost)
 
 
+def test_a_policy_that_fails_ends_the_run_and_the_page_is_told():
+    class Breaks:
+        def predict(self, observation, state=None, episode_start=None, deterministic=True):
+            raise ValueError("out of ideas")
+
+    scenario = load_scenario("four_stage")
+    broken = Team("them", scenario, 3, knob_vector(scenario, {}), policies={"broken": Breaks()})
+    run = session(team(), broken)
+    run.command({"do": "step", "slots": 5})
+    run.command({"do": "control", "team": 1, "control": "broken"})
+    run.command({"do": "step", "slots": "end"})
+    shown = run.shown()
+    assert shown["fault"] == "the run has ended: out of ideas"
+    assert (shown["playing"], shown["slot"], shown["end"]) == (False, 9, 9)
+    assert len(run.teams[1].history) == 8
+    run.command({"do": "control", "team": 1, "control": "hand"})
+    run.command({"do": "again"})
+    assert (run.shown()["fault"], run.end) == ("", 400)
+
+
 def test_teams_meet_the_same_orders():
     few, many = team(), team()
     for place in range(4):

@@ -21,7 +21,7 @@ from jitgym.web.replay import replay_data, replay_page
 from jitgym.web.session import MOST_SLOTS, Session
 from jitgym.web.team import BY_HAND, Team
 
-MOST_SESSIONS: Final = 200
+MOST_SESSIONS: Final = 100
 """Sessions that are kept; then the one that has been left alone longest makes room."""
 FREE_SPEED: Final = 8
 FREE_SLOTS: Final = 2000

@@ -109,6 +109,7 @@ class Session:
 
     Attributes:
         key: names the session; it cannot be guessed.
+        fault: why the run has ended before its time; empty: it has not.
         touched: when something was last asked of it, on the monotonic clock.
     """
 
@@ -116,9 +117,10 @@ class Session:
         self.key = secrets.token_urlsafe(12)
         self.teams = list(teams)
         self.seed = seed
-        self.end = min(end, MOST_SLOTS)
+        self.end = self._whole = min(end, MOST_SLOTS)
         self.speed = min(speed, MOST_SPEED)
         self.playing = False
+        self.fault = ""
         self.touched = time.monotonic()
         self._news = threading.Condition()
         self._stream = _Stream()
@@ -182,16 +184,20 @@ class Session:
 
     def _again(self, seed: int) -> None:
         self.seed = seed
-        self.playing = False
+        self.playing, self.fault, self.end = False, "", self._whole
         self._begun += 1
         for team in self.teams:
             team.begin(seed)
 
     def _advance(self, slots: int) -> None:
-        """Make some slots with every line, up to the end."""
-        for _ in range(min(slots, self.end - self.slot)):
-            for team in self.teams:
-                team.next_slot()
+        """Make some slots with every line, up to the end; a policy that fails ends the run where it is."""
+        try:
+            for _ in range(min(slots, self.end - self.slot)):
+                for team in self.teams:
+                    team.next_slot()
+        except Exception as error:  # whatever a stranger's agent may raise: the page is to say so
+            self.playing, self.end = False, self.slot
+            self.fault = f"the run has ended: {error}"
         if self.slot >= self.end:
             self.playing = False
 
@@ -249,6 +255,7 @@ class Session:
             "end": self.end,
             "seed": str(self.seed),
             "playing": self.playing,
+            "fault": self.fault,
             "speed": self.speed,
             "teams": [{"name": team.name, **team.shown(since)} for team in self.teams],
         }

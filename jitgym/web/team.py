@@ -55,7 +55,8 @@ class Team:
     Attributes:
         seed: of the luck.
         control: who sets the knobs: ``hand`` or the name of a rule or policy.
-        history: for every slot the cumulative counts of the flow, see :class:`jitgym.play.Flow`, backlog and cost.
+        history: for every slot the cumulative counts of the flow, see :class:`jitgym.play.Flow`, the units in all
+            stages, backlog and cost.
         moves: what was set by hand or given to others, and before which slot: all that a replay needs.
     """
 
@@ -160,8 +161,10 @@ class Team:
         self._total = ledger if self._total is None else self._total + ledger
         self._last = ledger
         cost = float(self._scorecard.cost(ledger)[0])
-        backlog = int(self.play.line.state("backlog").sum())
-        self.history.append([self.flow.entered, *self.flow.passed, self.flow.left, backlog, cost])
+        line = self.play.line
+        units = sum(int(line.state(field).sum()) for field in ("queue", "job", "store"))
+        owed = int(line.state("backlog").sum())
+        self.history.append([self.flow.entered, *self.flow.passed, self.flow.left, units, owed, cost])
 
     def described(self) -> dict[str, Any]:
         """Return what a page needs to draw the line."""

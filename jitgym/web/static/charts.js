@@ -6,7 +6,9 @@ const SIZE = { width: 340, height: 170 };
 const ROOM = { left: 36, right: 10, top: 14, bottom: 26 };
 const WINDOW = 80;
 
-/** The places in a row of history after the curves of the flow: backlog and cost, see team.py. */
+/** The places in a row of history after the curves of the flow, see team.py. */
+export const LEFT = -4;
+export const UNITS = -3;
 export const BACKLOG = -2;
 export const COST = -1;
 
@@ -130,7 +132,7 @@ export function meanCost(history) {
 
 /** Return the units in the line after every slot. */
 export function unitsInside(history) {
-  return history.map((row) => row[0] - row.at(BACKLOG - 1));
+  return history.map((row) => row.at(UNITS));
 }
 
 /** Return the backlog after every slot. */

@@ -1,6 +1,6 @@
 /** What the signs of a picture mean, and a run in one line of words. */
 
-import { BACKLOG, COST } from "./charts.js";
+import { BACKLOG, COST, UNITS } from "./charts.js";
 import { unitOf } from "./line.js";
 import { html, number, svg } from "./words.js";
 
@@ -36,5 +36,5 @@ export function kpiLine(history) {
   if (!history.length) return "not begun";
   const cost = history.reduce((total, row) => total + row.at(COST), 0) / history.length;
   const last = history.at(-1);
-  return `${number(last[0] - last.at(BACKLOG - 1))} units in the line, backlog ${last.at(BACKLOG)}, ${number(cost)} a slot so far`;
+  return `${number(last.at(UNITS))} units in the line, backlog ${last.at(BACKLOG)}, ${number(cost)} a slot so far`;
 }

@@ -130,13 +130,15 @@ class Run {
     this.cost.show(teams, event.end);
     this.backlog.show(teams, event.end);
     this.kpis.replaceChildren(kpiTable(event.teams, catalogue.looks));
+    if (event.fault) complain(event.fault);
     this.play.textContent = event.playing ? "Pause" : "Play";
     this.play.disabled = event.slot >= event.end;
     if (![...this.speed.options].some(({ value }) => Number(value) === event.speed)) this.speed.prepend(speedOption(event.speed));
     this.speed.value = String(event.speed);
     this.status.textContent = `slot ${event.slot} of ${event.end} · luck ${event.seed}`;
     if (!event.playing) {
-      this.words.textContent = event.teams.map((team, k) => `${team.name}: ${team.frame ? this.views[k].told(team.frame) : "ready"}`).join(" ");
+      const words = event.teams.map((team, k) => `${team.name}: ${team.frame ? this.views[k].told(team.frame) : "ready"}`).join(" ");
+      if (words !== this.words.textContent) this.words.textContent = words;
       if (this.tables.open) this._tabulate(event);
     }
   }
@@ -189,7 +191,10 @@ async function lessonPage(id, part) {
   const place = catalogue.lessons.findIndex((entry) => entry.id === id);
   const next = part + 1 < lesson.parts.length ? `#/lesson/${id}/${part + 1}` : place + 1 < catalogue.lessons.length ? `#/lesson/${catalogue.lessons[place + 1].id}/0` : "#/";
   const heading = `${lesson.title}: ${here.title}`;
-  const begin = () => lessonPage(id, part);
+  const begin = async () => {
+    await lessonPage(id, part);
+    main.focus({ preventScroll: true });
+  };
   showPage(lesson.title);
   run = new Run(session, begin, heading, lesson, part);
   main.replaceChildren(html("div", { class: "with-text" },
@@ -270,8 +275,9 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, select, button, summary, a, textarea");
-  if (!run || typing || event.ctrlKey || event.altKey || event.metaKey || !KEYS[event.key]) return;
+  const typing = event.target.closest("input, select, textarea");
+  const pressed = [" ", "Enter"].includes(event.key) && event.target.closest("button, summary, a");
+  if (!run || typing || pressed || event.ctrlKey || event.altKey || event.metaKey || !KEYS[event.key]) return;
   event.preventDefault();
   KEYS[event.key]();
 });

@@ -1,6 +1,6 @@
 /** A recorded run: lines, charts and a slider through time; for replays and notebooks. */
 
-import { FlowChart, TeamChart, meanCost, unitsInside } from "./charts.js";
+import { FlowChart, LEFT, TeamChart, meanCost, unitsInside } from "./charts.js";
 import { LineView } from "./line.js";
 import { kpiLine, legend } from "./legend.js";
 import { html, unfolded } from "./words.js";
@@ -74,8 +74,8 @@ export function player(data) {
 
 function little(history) {
   if (!history.length) return { wip: null, throughput: null, time: null };
-  const wip = history.reduce((total, row) => total + row[0] - row.at(-3), 0) / history.length;
-  const throughput = history.at(-1).at(-3) / history.length;
+  const wip = history.reduce((total, row) => total + row[0] - row.at(LEFT), 0) / history.length;
+  const throughput = history.at(-1).at(LEFT) / history.length;
   return { wip, throughput, time: throughput ? wip / throughput : null };
 }
 
