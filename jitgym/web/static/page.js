@@ -98,7 +98,7 @@ class Run {
         this.kpis,
         figure(this.stock.element, "Units in the line"),
         figure(this.cost.element, "Mean cost a slot"),
-        figure(this.backlog.element, "Backlog"),
+        this.session.teams.every(({ scene }) => scene.shortage === "lost") ? null : figure(this.backlog.element, "Backlog"),
         this.flows.map((flow, k) => figure(flow.element, `Cumulative flow, ${this.session.teams[k].name}`, this.laws[k]))),
       html("h2", { class: "panels-title" }, "Knobs"),
       html("div", { class: "panels" }, this.panels.map(({ element }) => element)),
