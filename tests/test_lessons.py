@@ -43,6 +43,16 @@ def test_what_is_said_to_be_seen_is_there(name, place):
         assert measured.holds(shown), f"{shown}: {measured.value(shown):.4f}"
 
 
+@pytest.mark.parametrize(("name", "place"), PARTS)
+def test_a_class_sees_it_on_the_luck_of_the_lesson(name, place):
+    """Not on average only: in the run that the page plays unless told otherwise."""
+    lesson = load_lesson(name)
+    part = lesson.parts[place]
+    measured = measure(lesson, part, 1, seed=lesson.luck)
+    for shown in part.shown:
+        assert measured.holds(shown), f"{shown}: {measured.value(shown):.4f}"
+
+
 def test_a_lesson_measures_what_its_page_plays():
     """The same seed, run natively for the figures and slot by slot for the page."""
     lesson = load_lesson("08_suppliers")

@@ -18,7 +18,7 @@ from jitgym.scenario import load_scenario
 from jitgym.scene import frame_of, scene_of
 from jitgym.web import session as sessions
 from jitgym.web.desk import Desk
-from jitgym.web.lessons import knob_vector
+from jitgym.web.lessons import knob_vector, load_lesson
 from jitgym.web.replay import recording
 from jitgym.web.session import MOST_SLOTS, Session
 from jitgym.web.team import Team
@@ -327,6 +327,9 @@ def test_the_class_meets_one_luck_unless_asked_otherwise():
     wanted = {"scenario": "four_stage", "teams": [{"name": "a", "control": "kanban"}, {"name": "b"}]}
     assert table.begin(wanted).seed == table.begin({"lesson": "01_batch", "part": 0}).seed == 8
     assert table.begin({**wanted, "seed": 5}).seed == 5
+    lesson = {"lesson": "05_breakdown", "part": 0}
+    assert table.begin(lesson).seed == load_lesson("05_breakdown").luck + 8
+    assert table.begin({**lesson, "seed": 5}).seed == 5
 
 
 @pytest.mark.parametrize(

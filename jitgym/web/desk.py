@@ -60,7 +60,8 @@ class Desk:
 
     Args:
         scenarios: lines for free runs, by name.
-        seed: the luck of every session that asks for none of its own: the same orders for every team of a class.
+        seed: the luck of every session that asks for none of its own: the same orders for every team of a class;
+            in a lesson it is counted from the lesson's own.
         policies: tuned rules and agents, by scenario and name.
     """
 
@@ -111,11 +112,10 @@ class Desk:
             wanted = kind.model_validate(sent)
         except ValidationError as error:
             raise InputError("\n".join(faults_of(error))) from None
-        seed = self._seed if wanted.seed is None else wanted.seed
         if isinstance(wanted, PartWanted):
-            session, title = _session_of_part(wanted, seed)
+            session, title = self._session_of_part(wanted)
         else:
-            session, title = self._free_session(wanted, seed)
+            session, title = self._free_session(wanted)
         with self._lock:
             while len(self._sessions) >= MOST_SESSIONS:
                 oldest = min(self._sessions, key=lambda key: self._sessions[key].touched)
@@ -123,11 +123,12 @@ class Desk:
             self._sessions[session.key], self._titles[session.key] = session, title
         return session
 
-    def _free_session(self, wanted: LineWanted, seed: int) -> tuple[Session, str]:
+    def _free_session(self, wanted: LineWanted) -> tuple[Session, str]:
         if wanted.scenario not in self._scenarios:
             hint = nearest(wanted.scenario, self._scenarios)
             raise InputError(f"scenario must be one that is offered, got {wanted.scenario!r}{hint}")
         scenario = self._scenarios[wanted.scenario]
+        seed = self._seed if wanted.seed is None else wanted.seed
         defaults = np.array([knob.default for knob in knobs_of(scenario)], dtype=np.int32)
         policies = self._policies.get(wanted.scenario, {})
         teams = [Team(team.name, scenario, seed, defaults, policies=policies) for team in wanted.teams]
@@ -135,6 +136,18 @@ class Desk:
             team.give_to(asked.control)
         end = min(FREE_SLOTS, scenario.horizon * scenario.slots_per_step)
         return Session(teams, seed, end, FREE_SPEED), scenario.name
+
+    def _session_of_part(self, wanted: PartWanted) -> tuple[Session, str]:
+        lesson = load_lesson(wanted.lesson)
+        if wanted.part >= len(lesson.parts):
+            raise InputError(f"part must be in 0..{len(lesson.parts) - 1}, got {wanted.part}")
+        part = lesson.parts[wanted.part]
+        seed = lesson.luck + self._seed if wanted.seed is None else wanted.seed
+        teams = []
+        for team in part.teams:
+            scenario = lesson.scenario(team)
+            teams.append(Team(team.name, scenario, seed, knob_vector(scenario, team.knobs), team.fixed))
+        return Session(teams, seed, min(part.slots, MOST_SLOTS), part.speed), f"{lesson.title}: {part.title}"
 
     def session(self, key: str) -> Session | None:
         """Return a session that is under way."""
@@ -163,15 +176,3 @@ class Desk:
             for session in sessions
             if session.slot
         ]
-
-
-def _session_of_part(wanted: PartWanted, seed: int) -> tuple[Session, str]:
-    lesson = load_lesson(wanted.lesson)
-    if wanted.part >= len(lesson.parts):
-        raise InputError(f"part must be in 0..{len(lesson.parts) - 1}, got {wanted.part}")
-    part = lesson.parts[wanted.part]
-    teams = []
-    for team in part.teams:
-        scenario = lesson.scenario(team)
-        teams.append(Team(team.name, scenario, seed, knob_vector(scenario, team.knobs), team.fixed))
-    return Session(teams, seed, min(part.slots, MOST_SLOTS), part.speed), f"{lesson.title}: {part.title}"

@@ -93,6 +93,7 @@ class Lesson(_Part):
     """Ten minutes of a class.
 
     Attributes:
+        luck: what the seed of a class is counted from, so that a class with the usual seed 0 sees a run like most.
         lines: descriptions of lines, by the name that teams call them by.
         parts: set-ups, in their order.
     """
@@ -100,6 +101,7 @@ class Lesson(_Part):
     title: str
     minutes: int = Field(default=10, ge=1, le=120)
     teaches: str
+    luck: int = Field(default=0, ge=0, le=1_000_000)
     lines: dict[str, dict[str, Any]] = Field(default_factory=dict)
     parts: tuple[LessonPart, ...] = Field(min_length=1)
 
