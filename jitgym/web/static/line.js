@@ -267,7 +267,8 @@ export class LineView {
       const y = 10 + band * BAND;
       const from = this._at(knob.place)[0] + 6;
       const to = this._at(knob.end)[0] + CELL.width - 18;
-      const whole = knob.end === this.scene.stages.length - 1 ? "CONWIP" : "loop";
+      const first = !this.scene.stages.some(({ feeds }) => feeds === knob.place);
+      const whole = first && knob.end === this.scene.stages.length - 1 ? "CONWIP" : "loop";
       const product = this.scene.products[knob.product];
       this.moving.append(
         svg("path", { d: `M ${from} ${y + 12} V ${y} H ${to} V ${y + 12}`, class: "loop" }),
