@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from browser import contrast
 from commands import run
 from markdown_it import MarkdownIt
 
@@ -608,17 +609,6 @@ def style(folder):
         for part in (light, dark)
     ]
     return read[0], read[0] | read[1]
-
-
-def luminance(colour):
-    parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-def contrast(one, other):
-    a, b = sorted((luminance(one), luminance(other)))
-    return (b + 0.05) / (a + 0.05)
 
 
 def test_words_can_be_read_on_all_that_lies_below_them(compared):

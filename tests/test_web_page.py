@@ -9,12 +9,13 @@ import threading
 from urllib.parse import urlsplit
 
 import pytest
-from browser import watch
+from browser import contrast, watch
 from commands import run
 
 from jitgym.scenario import load_scenario
 from jitgym.web.desk import Desk
 from jitgym.web.lessons import lesson_files, load_lesson
+from jitgym.web.replay import STATIC
 from jitgym.web.server import TeachingServer
 
 SIZES = ((1280, 720), (800, 1100))
@@ -303,3 +304,17 @@ def test_when_the_server_does_not_answer_the_page_says_so(page, server):
     page.evaluate("location.hash = '#/board'")
     page.wait_for_selector("#fault:not([hidden])")
     assert "jitgym teach" in page.text_content("#fault")
+
+
+def test_text_can_be_read_in_the_light_and_in_the_dark():
+    style = (STATIC / "page.css").read_text("utf-8")
+    schemes = [
+        dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    ]
+    light, dark, _ = schemes
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    for scheme in (light, light | dark):
+        for text in ("ink", "faint", "accent", "one", "two", "alarm"):
+            for paper in ("paper", "soft"):
+                assert contrast(scheme[text], scheme[paper]) >= 4.5, (text, paper)
+        assert contrast(scheme["on-accent"], scheme["accent"]) >= 4.5
