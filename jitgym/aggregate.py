@@ -33,7 +33,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from jitgym.errors import InputError
 from jitgym.stats import Floats, checked, chunk, widening
@@ -68,7 +68,7 @@ def iqm(scores: Floats) -> Any:
 
     Of the N = n_runs * n_tasks scores the floor(N / 4) lowest and as many highest are left out.
     """
-    return stats.trim_mean(scores.reshape(*scores.shape[:-2], -1), 0.25, axis=-1)
+    return scipy.stats.trim_mean(scores.reshape(*scores.shape[:-2], -1), 0.25, axis=-1)
 
 
 def stratified_bootstrap(
@@ -119,7 +119,7 @@ def performance_profile(scores: npt.ArrayLike, taus: npt.ArrayLike, level: float
     marks = np.atleast_1d(np.asarray(taus, dtype=np.float64))
     n = values.size
     shares = np.searchsorted(np.sort(values, axis=None), marks, side="right") / n
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(scipy.stats.norm.ppf((1 + level) / 2))
     middle = (shares + z**2 / (2 * n)) / (1 + z**2 / n)
     reach = z / (1 + z**2 / n) * np.sqrt(shares * (1 - shares) / n + z**2 / (4 * n**2))
     # at no or all runs the end is 0 or 1 but for rounding
@@ -170,7 +170,7 @@ def probability_of_improvement(
 def _won(x: Floats, y: Floats) -> Floats:
     """Return the share of pairs in which x ``(..., n_x)`` is below y ``(..., n_y)``, ties half, from ranks."""
     n_x, n_y = x.shape[-1], y.shape[-1]
-    ranks = stats.rankdata(np.concatenate([x, y], axis=-1), axis=-1)[..., n_x:]
+    ranks = scipy.stats.rankdata(np.concatenate([x, y], axis=-1), axis=-1)[..., n_x:]
     won: Floats = (ranks.sum(axis=-1) - n_y * (n_y + 1) / 2) / (n_x * n_y)
     return won
 
@@ -185,7 +185,7 @@ def _bootstrap(
 ) -> Estimate:
     """Return the percentile interval of a statistic of independent samples, its arms made longer by a factor."""
     value = float(statistic(columns))
-    found = stats.bootstrap(
+    found = scipy.stats.bootstrap(
         tuple(columns),
         lambda *drawn, axis: statistic(drawn),
         method="percentile",

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from jitgym.parts import DemandLaw, Duration, HazardLaw, Noise, Quality
 
@@ -71,7 +71,7 @@ def noise_thresholds(monitoring: str | Noise) -> Ints:
         return _ints([])
     sd = monitoring.noise
     radius = max(1, math.ceil(4 * sd))
-    return _ints(threshold(p) for p in stats.norm.cdf((np.arange(2 * radius) - radius + 0.5) / sd))
+    return _ints(threshold(p) for p in scipy.stats.norm.cdf((np.arange(2 * radius) - radius + 0.5) / sd))
 
 
 @lru_cache(maxsize=4096)  # a season has hundreds of them, and every simulator asks for all
@@ -103,10 +103,10 @@ def _counts(law: DemandLaw, rate: float) -> Any:
     """Return the distribution of a law that is Poisson or negative binomial."""
     mean = law.mean * rate
     if law.poisson is not None:
-        return stats.poisson(mean)
+        return scipy.stats.poisson(mean)
     count = law.negative_binomial
     assert count is not None  # one of the forms is given: the scenario is validated
-    return stats.nbinom(count.dispersion, count.dispersion / (count.dispersion + mean))
+    return scipy.stats.nbinom(count.dispersion, count.dispersion / (count.dispersion + mean))
 
 
 def stationary(switch: Sequence[Sequence[float]]) -> npt.NDArray[np.float64]:

@@ -35,7 +35,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from jitgym.errors import InputError
 
@@ -76,8 +76,8 @@ def interval(values: Floats) -> Interval:
     """
     if len(values) < 2:
         raise InputError(f"values must be >= 2 for a confidence interval, got {len(values)}")
-    mean, error = float(np.mean(values)), float(stats.sem(values))
-    reach = float(stats.t.ppf(0.975, len(values) - 1)) * error
+    mean, error = float(np.mean(values)), float(scipy.stats.sem(values))
+    reach = float(scipy.stats.t.ppf(0.975, len(values) - 1)) * error
     return Interval(mean, error, mean - reach, mean + reach)
 
 
@@ -127,12 +127,12 @@ def bca(differences: npt.ArrayLike, level: float = 0.95, resamples: int = RESAMP
     """
     values = checked(differences, "differences", 1)
     n = len(values)
-    mean, error = float(values.mean()), float(stats.sem(values))
+    mean, error = float(values.mean()), float(scipy.stats.sem(values))
     wider = widening(n, level)
     if error == 0 or _all_equal(values):
         return Interval(mean, 0.0, mean, mean)
     unit = error * np.sqrt(n)
-    found = stats.bootstrap(
+    found = scipy.stats.bootstrap(
         ((values - mean) / unit,),
         np.mean,
         method="BCa",
@@ -159,7 +159,7 @@ def widening(n: int, level: float, strata: int = 1) -> float:
     if not 0 < level < 1:
         raise InputError(f"level must be > 0 and < 1, got {level}")
     tail = (1 + level) / 2
-    return float(np.sqrt(n / (n - 1)) * stats.t.ppf(tail, strata * (n - 1)) / stats.norm.ppf(tail))
+    return float(np.sqrt(n / (n - 1)) * scipy.stats.t.ppf(tail, strata * (n - 1)) / scipy.stats.norm.ppf(tail))
 
 
 def chunk(size: int) -> int:
@@ -190,9 +190,9 @@ def paired_p_value(differences: npt.ArrayLike, resamples: int = RESAMPLES, seed:
     if _all_equal(values):
         return float(2.0 ** (1 - n)) if values.any() else 1.0
     if n >= MANY:
-        return float(stats.ttest_1samp(values, 0.0).pvalue)
+        return float(scipy.stats.ttest_1samp(values, 0.0).pvalue)
     return float(
-        stats.permutation_test(
+        scipy.stats.permutation_test(
             (values,),
             _mean,
             permutation_type="samples",
