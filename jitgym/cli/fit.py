@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,11 +13,10 @@ from rich.console import Console
 from jitgym.cli.common import DATA, INTERRUPTED, SeedOption, app, at_least, progress_board, require
 from jitgym.errors import InputError
 from jitgym.files import write_csv, write_text
-from jitgym.fit.calendar import read_hours, read_weekdays
-from jitgym.fit.options import QUICK_RESAMPLES, QUICK_SEEDS, Files, Options, Standard, Wishes
-from jitgym.fit.plant import Plant, fit_plant
-from jitgym.fit.writing import entries, markdown, scenario_text, terminal
 from jitgym.results import results_folder
+
+if TYPE_CHECKING:
+    from jitgym.fit.plant import Plant
 
 FILES = (
     *("scenario.yaml", "report.md", "cleaning.csv", "demand.png", "classes.png", "machines.png", "suppliers.png"),
@@ -67,6 +66,12 @@ def fit_command(
     Writes a scenario that runs, a report, every row that was dropped or changed, and figures: all of it or nothing.
     """
     require("statsmodels", "fit")
+    # statistics take longer to load than any other command needs
+    from jitgym.fit.calendar import read_hours, read_weekdays
+    from jitgym.fit.options import QUICK_RESAMPLES, QUICK_SEEDS, Files, Options, Standard, Wishes
+    from jitgym.fit.plant import fit_plant
+    from jitgym.fit.writing import terminal
+
     least = _numbers_of(standard, "standard")
     options = Options(
         slot_hours=read_hours(slot) if slot else None,
@@ -108,6 +113,8 @@ def fit_command(
 
 def _write(plant: Plant, folder: Path, figures: bool) -> None:
     """Write everything into a folder."""
+    from jitgym.fit.writing import entries, markdown, scenario_text
+
     names: list[str] = []
     if figures:
         from jitgym.fit.plots import write_figures
