@@ -92,7 +92,8 @@ def new_place(dataset: str) -> Path:
     try:
         minari.dataset.minari_dataset.parse_dataset_id(dataset)
     except (TypeError, ValueError):
-        raise InputError(f"dataset must be an id such as name-v0 or folder/name-v0, got {dataset!r}") from None
+        rule = "an id such as name-v0 or folder/name-v0, of letters, digits, - and _, the folder of two at least"
+        raise InputError(f"dataset must be {rule}, got {dataset!r}") from None
     place: Path = minari.storage.get_dataset_path(dataset)
     if place.exists():
         raise InputError(f"dataset must be new, but there is {dataset!r} in {place}")

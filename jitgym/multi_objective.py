@@ -84,7 +84,7 @@ def reward_vector(cost: Mapping[str, Any], reward: Floats | np.float64, scale: f
 
 
 def reward_space(scenario: Scenario) -> gymnasium.spaces.Box:
-    """Return where reward vectors lie: below zero, but that rejected items are refunded."""
-    refunded = any(supplier.defective and supplier.inspect for supplier in scenario.suppliers)
+    """Return where reward vectors lie: not above zero, but that rejected items are refunded."""
+    refunded = any(supplier.defective for supplier in scenario.suppliers)  # how many are found may vary
     high = np.array([np.inf if refunded and name == "supply" else 0.0 for name in OBJECTIVES])
     return gymnasium.spaces.Box(np.full(len(OBJECTIVES), -np.inf), high, dtype=np.float64)

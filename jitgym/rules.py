@@ -190,14 +190,10 @@ class ConstantRule:
 def rule_names(scenario: Scenario) -> list[str]:
     """Return the families that a scenario has the knobs for."""
     line = Line.of(scenario)
-    names = []
-    for system in (name for name in SYSTEMS if SYSTEMS[name].build(line) is not None):
-        for supply in (
-            (name for name in SUPPLY if SUPPLY[name].build(line) is not None) if scenario.suppliers else ("",)
-        ):
-            for upkeep in ("", *(f"+{name}" for name in MAINTENANCE if MAINTENANCE[name].build(line) is not None)):
-                names.append(_spelled(system, supply) + upkeep)
-    return names
+    systems = [name for name in SYSTEMS if SYSTEMS[name].build(line) is not None]
+    supplies = [name for name in SUPPLY if SUPPLY[name].build(line) is not None] if scenario.suppliers else [""]
+    upkeeps = ["", *(f"+{name}" for name in MAINTENANCE if MAINTENANCE[name].build(line) is not None)]
+    return [_spelled(system, supply) + upkeep for system in systems for supply in supplies for upkeep in upkeeps]
 
 
 def _spelled(system: str, supply: str) -> str:

@@ -78,8 +78,16 @@ def test_parts_of_one_sign_add_up_in_any_order(costs: list[float], seed: int) ->
         assert rounded[:, order].cumsum(axis=1)[:, -1] == total
 
 
-def test_refunds_may_make_one_entry_positive() -> None:
-    env = PullLineMOEnv(REFUNDS)
+VARYING = {
+    **REFUNDS,
+    "suppliers": [{"name": "mill", "item": "bar", "lead_time": 2, "defective": 0.5}],
+    "vary": [{"parameter": "inspect", "low": 0.5, "high": 1}],
+}
+
+
+@pytest.mark.parametrize("line", [REFUNDS, VARYING], ids=("always", "varying"))
+def test_refunds_may_make_one_entry_positive(line: dict[str, Any]) -> None:
+    env = PullLineMOEnv(line)
     env.reset(seed=2)
     supply = list(OBJECTIVES).index("supply")
     seen = []

@@ -47,7 +47,9 @@ def test_it_accepts_what_the_guide_shows():
 
 @given(scenarios())
 def test_it_accepts_every_line_that_is_one(scenario):
-    """As it is written back, and as the plainest JSON."""
+    """As it is given, as it is written back, and as the plainest JSON."""
+    if not isinstance(scenario, Scenario):
+        assert faults(json.loads(json.dumps(scenario))) == []
     described = scenario if isinstance(scenario, Scenario) else Scenario.model_validate(scenario)
     assert faults(yaml.safe_load(described.to_yaml())) == []
     assert faults(json.loads(described.model_dump_json())) == []
@@ -68,6 +70,7 @@ BUSY |= {"control": [{"knob": "kanban", "high": 9, "default": 4}]}
         ({"demand": {"law": "saturatd"}}, "$.demand.law"),
         ({"demand": {"law": {"poisson": -1}}}, "$.demand.law"),
         ({"control": [{"knob": "kanbn", "high": 9, "default": 4}]}, "$.control[0].knob"),
+        ({"control": [{"knob": "kanban", "at": [], "high": 9, "default": 4}]}, "$.control[0].at"),
         ({"prices": {"backlog": "much"}}, "$.prices.backlog"),
     ],
 )
