@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from jitgym.errors import InputError
@@ -211,9 +212,10 @@ def load_lesson(name: str) -> Lesson:
     files = lesson_files()
     if name not in files:
         raise InputError(f"lesson must be of {', '.join(files)}, got {name!r}{nearest(name, files)}")
-    data = read_yaml(files[name].read_text(encoding="utf-8"))
     try:
-        lesson = Lesson.model_validate(data)
+        lesson = Lesson.model_validate(read_yaml(files[name].read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise InputError(f"lesson {name}: {error}") from None
     except ValidationError as error:
         raise InputError("\n".join(f"lesson {name}: {fault}" for fault in faults_of(error))) from None
     for part in lesson.parts:
