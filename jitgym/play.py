@@ -43,11 +43,14 @@ class Play:
         self.scenario = scenario
         seeds = np.array([seed]) if isinstance(seed, np.uint64) else line_seeds([seed])
         self.line = Simulator(scenario, 1, seeds)
+        self.policy: Policy | None = None
         self.held: npt.NDArray[np.int32] = self.line.default_knobs
         self.slot = 0
         self.since = 0
         self._codec, self._observer = ActionCodec(self.line.knobs), Observer(self.line)
         self._knobs = self.held.copy()
+        self._memory: Any = None
+        self._begins = True
         self._start = b""
         self._counted = np.zeros((1, self.line.tables.ledger.size), dtype=np.int64)
         self.give_to(policy)
@@ -58,13 +61,12 @@ class Play:
         return self._knobs
 
     def give_to(self, policy: Policy | None) -> None:
-        """Let another policy set the knobs from the next step on; None: by hand, from what was set last."""
-        self.policy = policy
-        self._memory: Any = None
-        self._begins = True
-        if policy is None:
+        """Let another policy set the knobs from the next step on; None: by hand, from what the last one set."""
+        if policy is None and self.policy is not None and not self._begins:
             self.held = self._knobs.copy()
-        elif isinstance(policy, Watcher):
+        self.policy = policy
+        self._memory, self._begins = None, True
+        if isinstance(policy, Watcher):
             policy.watch(self.line)
 
     def next_slot(self) -> Ledger:

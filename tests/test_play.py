@@ -31,6 +31,36 @@ def test_watched_slot_by_slot_a_line_is_the_same(name):
             assert (play.line.state(field) == line.state(field)).all(), field
 
 
+def test_a_policy_with_a_memory_and_an_eye_on_the_line_decides_as_in_an_evaluation():
+    scenario = load_scenario("four_stage").model_copy(update={"horizon": 40})
+    sizes = [knob.choices for knob in Play(scenario, 1).line.knobs]
+
+    class Remembers:
+        def watch(self, simulator):
+            self.line = simulator
+
+        def predict(self, observation, state=None, episode_start=None, deterministic=True):
+            decided = 0 if episode_start[0] else state + 1
+            owed = int(self.line.state("backlog")[0].sum())
+            return np.array([[min(decided + owed, size - 1) for size in sizes]]), decided
+
+    seeds = np.array([4], dtype=np.uint64)
+    play = Play(scenario, seeds[0], Remembers())
+    watched = sum(play.next_slot().array for _ in range(40 * scenario.slots_per_step))
+    assert (watched == run_policy(scenario, Remembers(), seeds).array).all()
+
+
+def test_what_was_set_by_hand_outlives_a_rule_that_never_decided():
+    scenario = load_scenario("four_stage")
+    family = rule_family(scenario, "kanban")
+    play = Play(scenario, 1)
+    play.next_slot()
+    play.held = np.array([2, 3, *play.held[2:]], dtype=np.int32)
+    play.give_to(family.rule(family.start))
+    play.give_to(None)
+    assert play.held[:2].tolist() == [2, 3]
+
+
 def test_knobs_set_by_hand_wait_for_the_next_step():
     play = Play(load_scenario("four_stage"), 0)
     before = play.held.copy()
@@ -45,7 +75,7 @@ def test_knobs_set_by_hand_wait_for_the_next_step():
 
 @pytest.mark.parametrize("name", ["four_stage", "bearing_line", "contest_line"])
 def test_a_policy_is_watched_as_it_is_evaluated(name):
-    """Rules with a memory or with an eye on the line decide once a step, on what they see in an evaluation."""
+    """Rules decide once a step, on what they see in an evaluation."""
     scenario = load_scenario(name)
     scenario = scenario.model_copy(update={"horizon": 30})
     seeds = np.array([123456789], dtype=np.uint64)

@@ -57,7 +57,7 @@ def test_tuned_rules_of_a_comparison_can_be_played_against(short, tmp_path, bare
     desk = Desk({"short": scenario}, policies={"short": policies})
     session = desk.begin({"scenario": "short", "teams": [{"name": "a", "control": "conwip, tuned"}, {"name": "b"}]})
     session.command({"do": "step", "slots": 8})
-    assert (session.teams[0].play.knobs == policies["conwip, tuned"].knobs).all()
+    assert (session.teams[0].play.knobs == policies["conwip, tuned"]().knobs).all()
     assert session.teams[1].control == "hand"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 from contextlib import contextmanager
 
@@ -134,6 +135,60 @@ def test_what_may_not_be_sent(server, body, headers, status):
     found, _, text = ask(server, "/api/session", "POST", body, **headers)
     assert found == status
     assert json.loads(text)["error"]
+
+
+def test_what_is_refused_is_not_taken_for_another_request(server):
+    """The body of a refused request may hold a request of its own."""
+    inner = json.dumps(WANTED).encode()
+    hidden = b"POST /api/session HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    hidden += b"Content-Length: %d\r\n\r\n" % len(inner) + inner
+    for head in (b"POST /api/session HTTP/1.1\r\nHost: evil.example", b"GET /nothing HTTP/1.1\r\nHost: 127.0.0.1"):
+        with socket.create_connection(server.server_address, timeout=10) as connection:
+            connection.sendall(head + b"\r\nContent-Length: %d\r\n\r\n" % len(hidden) + hidden)
+            answers = b""
+            while part := read(connection):
+                answers += part
+        assert answers.count(b"HTTP/1.1 ") == 1
+        assert b"Connection: close" in answers
+
+
+def read(connection):
+    """Return what comes, nothing at the end: a server that hangs up on what it did not read resets the connection."""
+    try:
+        return connection.recv(65536)
+    except ConnectionResetError:
+        return b""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nHost: [",
+        b"GET http://[/ HTTP/1.1\r\nHost: 127.0.0.1",
+        b"POST /api/session HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: " + b"9" * 5000,
+        b"POST /api/session HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nOrigin: http://[",
+    ],
+)
+def test_what_cannot_be_read_gets_an_answer(server, head):
+    with socket.create_connection(server.server_address, timeout=10) as connection:
+        connection.sendall(head + b"\r\n\r\n")
+        assert read(connection).startswith(b"HTTP/1.1 4")
+
+
+def test_a_fault_of_the_program_is_told_and_the_server_goes_on(server, monkeypatch, capfd):
+    monkeypatch.setattr(server.desk, "board", lambda: 1 / 0)
+    status, _, body = ask(server, "/api/board")
+    assert status == 500
+    assert "terminal" in json.loads(body)["error"]
+    assert "ZeroDivisionError" in capfd.readouterr().err
+    assert ask(server, "/")[0] == 200
+
+
+def test_a_session_can_be_taken_up_again(server):
+    key = begin(server)
+    status, _, body = ask(server, f"/api/session/{key}")
+    assert status == 200
+    assert json.loads(body)["title"] == "four_stage"
 
 
 def test_a_page_of_this_server_may_send(server):

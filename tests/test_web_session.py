@@ -30,7 +30,7 @@ def team(name="four_stage", seed=3, **settings):
 
 
 def session(*teams, end=400, speed=10):
-    return Session(teams or [team(), team()], 3, end, speed)
+    return Session("a run", teams or [team(), team()], 3, end, speed)
 
 
 def test_a_team_plays_what_the_environment_steps():
@@ -55,7 +55,7 @@ def test_a_policy_that_fails_ends_the_run_and_the_page_is_told():
             raise ValueError("out of ideas")
 
     scenario = load_scenario("four_stage")
-    broken = Team("them", scenario, 3, knob_vector(scenario, {}), policies={"broken": Breaks()})
+    broken = Team("them", scenario, 3, knob_vector(scenario, {}), policies={"broken": Breaks})
     run = session(team(), broken)
     run.command({"do": "step", "slots": 5})
     run.command({"do": "control", "team": 1, "control": "broken"})
@@ -102,10 +102,43 @@ def test_others_can_be_given_the_line():
     scenario = load_scenario("four_stage")
     family = rule_family(scenario, "kanban")
     mine = family.rule(np.array([9, 9, 9, 9, 9]))
-    played = Team("us", scenario, 3, knob_vector(scenario, {}), policies={"mine": mine})
+    played = Team("us", scenario, 3, knob_vector(scenario, {}), policies={"mine": lambda: mine})
     played.give_to("mine")
     played.next_slot()
     assert played.play.knobs[:4].tolist() == [9, 9, 9, 9]
+
+
+class Follows:
+    """A policy that looks at the line that it was told of, and nothing else."""
+
+    def __init__(self):
+        self.sizes = [knob.choices for knob in Play(load_scenario("four_stage"), 1).line.knobs]
+
+    def watch(self, simulator):
+        self.line = simulator
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=True):
+        cards = int(self.line.state("store").sum() + self.line.state("slot")[0]) % 7
+        return np.array([[min(cards, size - 1) for size in self.sizes]]), None
+
+
+def test_runs_do_not_disturb_each_other():
+    """Each team has a policy of its own: not shared with another session, nor with its own replay."""
+
+    def begun(seed):
+        one = team(seed=seed, policies={"follows": Follows})
+        one.give_to("follows")
+        return one
+
+    alone, disturbed, other = begun(3), begun(3), begun(9)
+    for slot in range(80):
+        alone.next_slot()
+        disturbed.next_slot()
+        other.next_slot()
+        if slot == 40:
+            recording(disturbed)
+    assert disturbed.history == alone.history
+    assert recording(disturbed)["frames"] == recording(alone)["frames"]
 
 
 def test_a_fixed_team_stays_as_it_is():
@@ -166,7 +199,7 @@ def test_steps_to_the_next_decision_and_to_the_end():
     run.command({"do": "step", "slots": 5})
     run.command({"do": "play"})
     assert (run.slot, run.playing) == (100, False)
-    assert Session([team()], 0, 10**9, 1).end == MOST_SLOTS
+    assert Session("a run", [team()], 0, 10**9, 1).end == MOST_SLOTS
 
 
 @pytest.mark.parametrize(
@@ -185,7 +218,7 @@ def test_steps_to_the_next_decision_and_to_the_end():
         ({"do": "knob", "team": 0, "knob": 0, "value": 999}, r"kanban\[turning\] must be in 1\.\.20 or off, got 999"),
         ({"do": "control", "team": 0, "control": "kanbn"}, "did you mean 'kanban'"),
         ({"do": "again", "seed": -1}, "again.seed: "),
-        ({"do": "name", "team": 0, "name": ""}, "name.name: "),
+        ({"do": "name", "name": "x" * 41}, "name.name: "),
     ],
 )
 def test_what_is_not_a_command_changes_nothing(sent, message):
@@ -199,13 +232,13 @@ def test_what_is_not_a_command_changes_nothing(sent, message):
 def test_knobs_names_and_speed_are_set():
     run = session()
     run.command({"do": "knob", "team": 1, "knob": 0, "value": None})
-    run.command({"do": "name", "team": 0, "name": "blue"})
+    run.command({"do": "name", "name": "blue"})
     run.command({"do": "speed", "value": 77})
     run.command({"do": "control", "team": 0, "control": "basestock"})
     shown = run.shown()
     assert run.teams[1].play.held[0] == OFF
     assert shown["teams"][1]["held"][0] is None
-    assert (shown["teams"][0]["name"], shown["speed"], shown["teams"][0]["control"]) == ("blue", 77, "basestock")
+    assert (run.player, shown["speed"], shown["teams"][0]["control"]) == ("blue", 77, "basestock")
 
 
 def collected(run, wanted, seconds=20.0):
@@ -322,6 +355,21 @@ def test_a_desk_keeps_so_many_sessions(monkeypatch):
     assert [table.session(one.key) is one for one in made] == [True, False, True, True]
 
 
+def test_a_run_that_somebody_looks_at_is_kept(monkeypatch):
+    monkeypatch.setattr("jitgym.web.desk.MOST_SESSIONS", 2)
+    monkeypatch.setattr(sessions, "QUIET", 0.01)
+    table = desk()
+    wanted = {"scenario": "four_stage", "teams": [{"name": "a"}]}
+    looked_at, left_alone = table.begin(wanted), table.begin(wanted)
+    stream = looked_at.events()
+    next(stream)
+    left_alone.command({"do": "step"})
+    next(stream)
+    table.begin(wanted)
+    assert table.session(looked_at.key) is looked_at
+    assert table.session(left_alone.key) is None
+
+
 def test_the_class_meets_one_luck_unless_asked_otherwise():
     table = desk(seed=8)
     wanted = {"scenario": "four_stage", "teams": [{"name": "a", "control": "kanban"}, {"name": "b"}]}
@@ -358,6 +406,7 @@ def test_the_board_tells_how_all_stand():
     run = table.begin({"scenario": "four_stage", "teams": [{"name": "a"}, {"name": "b", "control": "conwip"}]})
     assert table.board() == []  # nobody has made a slot
     run.command({"do": "step", "slots": 50})
+    run.command({"do": "name", "name": "Anna"})
     (row,) = table.board()
-    assert (row["title"], row["slot"], [one["name"] for one in row["teams"]]) == ("four_stage", 50, ["a", "b"])
+    assert (row["title"], row["player"], row["slot"]) == ("four_stage", "Anna", 50)
     assert row["teams"][1]["kpis"] == run.teams[1].kpis()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import webbrowser
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +48,7 @@ def teach(
     for line in lines or ():
         scenario = load_scenario(line)
         offered[scenario.name] = scenario
-    policies: dict[str, dict[str, Policy]] = {}
+    policies: dict[str, dict[str, Callable[[], Policy]]] = {}
     for folder in results or ():
         scenario, found = compared_policies(folder)
         if offered.setdefault(scenario.name, scenario).hash != scenario.hash:
@@ -64,8 +66,8 @@ def teach(
         server.server_close()
 
 
-def compared_policies(folder: Path) -> tuple[Scenario, dict[str, Policy]]:
-    """Return the line of a comparison, and its policies by the names that the page gives them.
+def compared_policies(folder: Path) -> tuple[Scenario, dict[str, Callable[[], Policy]]]:
+    """Return the line of a comparison, and what makes its policies, by the names that the page gives them.
 
     Raises:
         InputError: no results in the folder, or a policy that cannot be read.
@@ -76,8 +78,10 @@ def compared_policies(folder: Path) -> tuple[Scenario, dict[str, Policy]]:
     stored = read_comparison(folder)
     scenario = line_of(stored)
     named = {name: f"{name}, tuned" if policy.kind == "rule" else name for name, policy in stored.policies.items()}
-    found = {shown: policy_of(stored, name, scenario, folder, stored_agent) for name, shown in named.items()}
-    return scenario, found
+    found = {shown: partial(policy_of, stored, name, scenario, folder, stored_agent) for name, shown in named.items()}
+    for make in found.values():
+        make()  # what cannot be read is told now, not in the middle of a class
+    return scenario, dict(found)
 
 
 @app.command(rich_help_panel=TEACHING)

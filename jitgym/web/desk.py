@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +17,7 @@ from jitgym.scenario import Scenario
 from jitgym.web.lessons import MOST_TEAMS, faults_of, knob_vector, lesson_files, load_lesson
 from jitgym.web.looks import looks
 from jitgym.web.replay import replay_data, replay_page
-from jitgym.web.session import MOST_SLOTS, Session
+from jitgym.web.session import Session
 from jitgym.web.team import BY_HAND, Team
 
 MOST_SESSIONS: Final = 100
@@ -41,7 +40,7 @@ class PartWanted(_Sent):
 
 
 class TeamWanted(_Sent):
-    """A team of a free run."""
+    """A team of a free run, and who controls it at first."""
 
     name: str = Field(min_length=1, max_length=40)
     control: str = BY_HAND
@@ -62,20 +61,19 @@ class Desk:
         scenarios: lines for free runs, by name.
         seed: the luck of every session that asks for none of its own: the same orders for every team of a class;
             in a lesson it is counted from the lesson's own.
-        policies: tuned rules and agents, by scenario and name.
+        policies: what makes tuned rules and agents, by scenario and name.
     """
 
     def __init__(
         self,
         scenarios: Mapping[str, Scenario],
         seed: int = 0,
-        policies: Mapping[str, Mapping[str, Policy]] | None = None,
+        policies: Mapping[str, Mapping[str, Callable[[], Policy]]] | None = None,
     ) -> None:
         self._scenarios = dict(scenarios)
         self._seed = seed
         self._policies = dict(policies or {})
         self._sessions: dict[str, Session] = {}
-        self._titles: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def catalogue(self, is_class: bool = False) -> dict[str, Any]:
@@ -83,8 +81,7 @@ class Desk:
         lessons = {name: load_lesson(name) for name in lesson_files()}
         return {
             "scenarios": [
-                {"name": name, "description": scenario.description, "policies": list(self._policies.get(name, ()))}
-                for name, scenario in self._scenarios.items()
+                {"name": name, "description": scenario.description} for name, scenario in self._scenarios.items()
             ],
             "lessons": [
                 {"id": name, "title": lesson.title, "minutes": lesson.minutes, "teaches": lesson.teaches}
@@ -113,17 +110,17 @@ class Desk:
         except ValidationError as error:
             raise InputError("\n".join(faults_of(error))) from None
         if isinstance(wanted, PartWanted):
-            session, title = self._session_of_part(wanted)
+            session = self._session_of_part(wanted)
         else:
-            session, title = self._free_session(wanted)
+            session = self._free_session(wanted)
         with self._lock:
             while len(self._sessions) >= MOST_SESSIONS:
                 oldest = min(self._sessions, key=lambda key: self._sessions[key].touched)
-                del self._sessions[oldest], self._titles[oldest]
-            self._sessions[session.key], self._titles[session.key] = session, title
+                del self._sessions[oldest]
+            self._sessions[session.key] = session
         return session
 
-    def _free_session(self, wanted: LineWanted) -> tuple[Session, str]:
+    def _free_session(self, wanted: LineWanted) -> Session:
         if wanted.scenario not in self._scenarios:
             hint = nearest(wanted.scenario, self._scenarios)
             raise InputError(f"scenario must be one that is offered, got {wanted.scenario!r}{hint}")
@@ -135,9 +132,9 @@ class Desk:
         for team, asked in zip(teams, wanted.teams, strict=True):
             team.give_to(asked.control)
         end = min(FREE_SLOTS, scenario.horizon * scenario.slots_per_step)
-        return Session(teams, seed, end, FREE_SPEED), scenario.name
+        return Session(scenario.name, teams, seed, end, FREE_SPEED)
 
-    def _session_of_part(self, wanted: PartWanted) -> tuple[Session, str]:
+    def _session_of_part(self, wanted: PartWanted) -> Session:
         lesson = load_lesson(wanted.lesson)
         if wanted.part >= len(lesson.parts):
             raise InputError(f"part must be in 0..{len(lesson.parts) - 1}, got {wanted.part}")
@@ -147,7 +144,8 @@ class Desk:
         for team in part.teams:
             scenario = lesson.scenario(team)
             teams.append(Team(team.name, scenario, seed, knob_vector(scenario, team.knobs), team.fixed))
-        return Session(teams, seed, min(part.slots, MOST_SLOTS), part.speed), f"{lesson.title}: {part.title}"
+        title = f"{lesson.title}: {part.title}"
+        return Session(title, teams, seed, part.slots, part.speed)
 
     def session(self, key: str) -> Session | None:
         """Return a session that is under way."""
@@ -157,20 +155,19 @@ class Desk:
     def replay(self, session: Session) -> str:
         """Return the run so far as one HTML page."""
         with session.held():
-            return replay_page(replay_data(session.teams, self._titles[session.key]))
+            return replay_page(replay_data(session.teams, session.title))
 
     def board(self) -> list[dict[str, Any]]:
         """Return how all teams stand, the latest first."""
         with self._lock:
             sessions = sorted(self._sessions.values(), key=lambda session: -session.touched)
-            titles = dict(self._titles)
         return [
             {
-                "title": titles[session.key],
+                "title": session.title,
+                "player": session.player,
                 "slot": session.slot,
                 "end": session.end,
                 "seed": str(session.seed),
-                "idle": round(time.monotonic() - session.touched),
                 "teams": [{"name": team.name, "control": team.control, "kpis": team.kpis()} for team in session.teams],
             }
             for session in sessions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -212,8 +213,14 @@ def load_lesson(name: str) -> Lesson:
     files = lesson_files()
     if name not in files:
         raise InputError(f"lesson must be of {', '.join(files)}, got {name!r}{nearest(name, files)}")
+    return _read_lesson(name, files[name], files[name].stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read_lesson(name: str, path: Path, changed_at: int) -> Lesson:
+    """Read and check a lesson, once for every state of its file."""
     try:
-        lesson = Lesson.model_validate(read_yaml(files[name].read_text(encoding="utf-8")))
+        lesson = Lesson.model_validate(read_yaml(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:
         raise InputError(f"lesson {name}: {error}") from None
     except ValidationError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
@@ -35,7 +36,6 @@ POLICY: Final = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 LOOPBACK: Final = "127.0.0.1"
-COOKIE: Final = "jitgym"
 MOST_SENT: Final = 64 * 1024
 """Bytes that a page may send."""
 
@@ -60,6 +60,7 @@ class TeachingServer(ThreadingHTTPServer):
         self.desk = desk
         self.token = "" if host in (LOOPBACK, "localhost") else secrets.token_urlsafe(9)
         try:
+            self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
             super().__init__((host, port), Handler)
         except (OSError, OverflowError) as error:
             raise InputError(f"host and port must be free to listen on, got {host}:{port}: {error}") from error
@@ -67,8 +68,8 @@ class TeachingServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """The address to open, with the token if there is one."""
-        host, port = self.server_address[:2]
-        shown = _own_address() if str(host) == "0.0.0.0" else str(host)
+        host, port = str(self.server_address[0]), self.server_address[1]
+        shown = _own_address() if host == "0.0.0.0" else f"[{host}]" if ":" in host else host
         return f"http://{shown}:{port}/{f'?token={self.token}' if self.token else ''}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -107,6 +108,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with a file, what is asked for, or a stream."""
+        self.close_connection |= "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
         self._answer(self._get)
 
     def do_POST(self) -> None:
@@ -119,12 +121,22 @@ class Handler(BaseHTTPRequestHandler):
             if not self._shows_token():
                 return
             answer(urlsplit(self.path).path)
-        except Refusal as error:
-            self._send_json({"error": str(error)}, error.status)
         except InputError as error:
             self._send_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
         except (ConnectionError, TimeoutError):
             self.close_connection = True
+        except Refusal as error:
+            self._refuse(error.status, str(error))
+        except ValueError:  # an address or a length that is none
+            self._refuse(HTTPStatus.BAD_REQUEST, "what was asked cannot be read")
+        except Exception:
+            traceback.print_exc()
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the program; the terminal says more")
+
+    def _refuse(self, status: HTTPStatus, text: str) -> None:
+        """Say no and hang up: what else was sent, such as a body, must not be taken for another request."""
+        self.close_connection = True
+        self._send_json({"error": text}, status)
 
     # -- who may ask --
 
@@ -133,6 +145,11 @@ class Handler(BaseHTTPRequestHandler):
         host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
         if not self.server.token and host not in (LOOPBACK, "localhost"):
             raise Refusal(HTTPStatus.FORBIDDEN, "this page is for this machine only")
+
+    @property
+    def _cookie(self) -> str:
+        """The name of the cookie that holds the token; cookies know no ports, but two servers have two tokens."""
+        return f"jitgym-{self.server.server_address[1]}"
 
     def _shows_token(self) -> bool:
         """Whether the visitor may go on; one who shows the token in the address gets it as a cookie."""
@@ -144,11 +161,11 @@ class Handler(BaseHTTPRequestHandler):
         if secrets.compare_digest(shown.encode(), token.encode()):
             self.send_response(HTTPStatus.SEE_OTHER)
             self.send_header("Location", address.path)
-            self.send_header("Set-Cookie", f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict")
+            self.send_header("Set-Cookie", f"{self._cookie}={token}; Path=/; HttpOnly; SameSite=Strict")
             self._end_of_headers(0)
             return False
         try:
-            kept = SimpleCookie(self.headers.get("Cookie", "")).get(COOKIE)
+            kept = SimpleCookie(self.headers.get("Cookie", "")).get(self._cookie)
         except CookieError:
             kept = None
         if kept is None or not secrets.compare_digest(kept.value.encode(), token.encode()):
@@ -170,6 +187,8 @@ class Handler(BaseHTTPRequestHandler):
                 self._send_json(desk.lesson(name))
             case ["api", "board"]:
                 self._send_json({"sessions": desk.board()})
+            case ["api", "session", key]:
+                self._send_json(self._session(key).described())
             case ["api", "session", key, "events"]:
                 self._stream(self._session(key))
             case ["api", "session", key, "replay"]:
@@ -202,7 +221,6 @@ class Handler(BaseHTTPRequestHandler):
         """Return what the page has sent; only a page of this server may."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or int(length) > MOST_SENT:
-            self.close_connection = True
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {MOST_SENT} bytes may be sent")
         body = self.rfile.read(int(length))
         origin = self.headers.get("Origin")
@@ -239,6 +257,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cache-Control", "no-store")
+        if self.close_connection:
+            self.send_header("Connection", "close")
         if length is not None:
             self.send_header("Content-Length", str(length))
         self.end_headers()
@@ -248,7 +268,6 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/event-stream; charset=utf-8")
-        self.send_header("Connection", "close")
         self._end_of_headers(None)
         for event in session.events():
             text = ": quiet\n\n" if event is None else f"data: {json.dumps(event, allow_nan=False)}\n\n"

@@ -73,15 +73,14 @@ class Again(_Command):
     seed: int | None = Field(default=None, ge=0, lt=2**53)
 
 
-class Rename(_Command):
-    """Give a team another name."""
+class Name(_Command):
+    """Tell who plays."""
 
     do: Literal["name"]
-    team: int = Field(ge=0)
-    name: str = Field(min_length=1, max_length=40)
+    name: str = Field(max_length=40)
 
 
-Command = Run | Step | Speed | SetKnob | Give | Again | Rename
+Command = Run | Step | Speed | SetKnob | Give | Again | Name
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
 
 
@@ -102,6 +101,7 @@ class Session:
     The clock is in the stream of the page: while nobody looks, nothing runs.
 
     Args:
+        title: what is played.
         teams: the lines.
         seed: of their luck.
         end: slots after which the run ends.
@@ -109,11 +109,14 @@ class Session:
 
     Attributes:
         key: names the session; it cannot be guessed.
+        player: who plays, for the board.
         fault: why the run has ended before its time; empty: it has not.
         touched: when something was last asked of it, on the monotonic clock.
     """
 
-    def __init__(self, teams: Sequence[Team], seed: int, end: int, speed: int) -> None:
+    def __init__(self, title: str, teams: Sequence[Team], seed: int, end: int, speed: int) -> None:
+        self.title = title
+        self.player = ""
         self.key = secrets.token_urlsafe(12)
         self.teams = list(teams)
         self.seed = seed
@@ -134,7 +137,12 @@ class Session:
 
     def described(self) -> dict[str, Any]:
         """Return what does not change while the lines run."""
-        return {"key": self.key, "end": self.end, "teams": [team.described() for team in self.teams]}
+        return {
+            "key": self.key,
+            "title": self.title,
+            "end": self.end,
+            "teams": [team.described() for team in self.teams],
+        }
 
     def command(self, sent: Any) -> None:
         """Do what a page asks for.
@@ -164,8 +172,8 @@ class Session:
             self._team(command.team).set_knob(command.knob, command.value)
         elif isinstance(command, Give):
             self._team(command.team).give_to(command.control)
-        elif isinstance(command, Rename):
-            self._team(command.team).name = command.name
+        elif isinstance(command, Name):
+            self.player = command.name
         else:
             self._again(self.seed if command.seed is None else command.seed)
 
@@ -231,13 +239,12 @@ class Session:
 
     def _tick(self, stream: _Stream) -> dict[str, Any] | None:
         """Make the slots that are due; return what has not been shown yet."""
-        now = time.monotonic()
+        now = self.touched = time.monotonic()
         if self.playing:
             # at most the slots of a second: a page that was slow to read is not made to jump
             stream.owed = min(stream.owed + self.speed * (now - stream.last), self.speed)
             self._advance(int(stream.owed))
             stream.owed -= int(stream.owed)
-            self.touched = now
         else:
             stream.owed = 0.0
         stream.last = now

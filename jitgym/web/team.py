@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -50,7 +50,8 @@ class Team:
         seed: fixes its luck; teams with one seed meet the same.
         knobs: what its knobs are set to at the start, ``(n_knobs,)``.
         fixed: whether they may not be set.
-        policies: others that may control it, by name: tuned rules, learned agents.
+        policies: others that may control it, by name, such as tuned rules and learned agents: each makes one anew, as
+            a policy may remember the line that it controls.
 
     Attributes:
         seed: of the luck.
@@ -67,7 +68,7 @@ class Team:
         seed: int,
         knobs: npt.NDArray[np.int32],
         fixed: bool = False,
-        policies: Mapping[str, Policy] | None = None,
+        policies: Mapping[str, Callable[[], Policy]] | None = None,
     ) -> None:
         self.name = name
         self.scenario = scenario
@@ -115,7 +116,7 @@ class Team:
         if control == BY_HAND:
             return None
         if control in self._policies:
-            return self._policies[control]
+            return self._policies[control]()
         family = rule_family(self.scenario, control)
         return family.rule(family.start)
 
