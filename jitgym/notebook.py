@@ -60,4 +60,4 @@ def _widget_class() -> Any:
 def scoped_style() -> str:
     """Return the page's style for the widget alone: what it says of the page, it says of the widget."""
     style = (STATIC / "page.css").read_text(encoding="utf-8")
-    return "@scope (.jitgym) {\n" + style.replace(":root", ":scope").replace("body {", ":scope {", 1) + "}\n"
+    return ".jitgym {\n" + style.replace(":root", "&").replace("\nbody {", "\n& {", 1) + "}\n"

@@ -12,11 +12,11 @@ from jitgym.scorecard import KPIS
 LABELS = {
     "cost": ("cost", 1.0, "a slot"),
     "fill_rate": ("fill rate", 100.0, "%"),
-    "wip": ("work in process", 1.0, "units"),
+    "wip": ("work in process", 1.0, "units, not finished"),
     "finished_goods": ("finished goods", 1.0, "units"),
     "backlog": ("backlog", 1.0, "units"),
     "inventory_turns": ("stock turns", 1.0, "a year"),
-    "cycle_time": ("time in line", 1.0, "slots"),
+    "cycle_time": ("stock / output", 1.0, "slots"),
     "takt": ("takt", 1.0, "slots a unit"),
     "availability": ("availability", 100.0, "%"),
     "downtime_frequency": ("breakdowns", 1.0, "in 1000 slots"),

@@ -1,6 +1,6 @@
 /** Charts of a run: the cumulative flow of a line with Little's law, and what two lines cost and hold. */
 
-import { number, svg } from "./words.js";
+import { html, number, svg } from "./words.js";
 
 const SIZE = { width: 340, height: 170 };
 const ROOM = { left: 36, right: 10, top: 14, bottom: 26 };
@@ -12,7 +12,7 @@ export const UNITS = -3;
 export const BACKLOG = -2;
 export const COST = -1;
 
-function axes(root, [x0, x1], [y0, y1], yLabel) {
+function axes(root, [x0, x1], [y0, y1]) {
   const x = (value) => ROOM.left + ((value - x0) / Math.max(1e-9, x1 - x0)) * (SIZE.width - ROOM.left - ROOM.right);
   const y = (value) => SIZE.height - ROOM.bottom - ((value - y0) / Math.max(1e-9, y1 - y0)) * (SIZE.height - ROOM.top - ROOM.bottom);
   root.replaceChildren();
@@ -26,7 +26,6 @@ function axes(root, [x0, x1], [y0, y1], yLabel) {
     const text = `${value === 0 ? "slot " : ""}${value}`;
     root.append(svg("text", { x: x(value), y: SIZE.height - 10, class: "tick middle" }, text));
   }
-  if (yLabel) root.append(svg("text", { x: ROOM.left, y: ROOM.top - 4, class: "tick" }, yLabel));
   return [x, y];
 }
 
@@ -57,7 +56,7 @@ export class FlowChart {
     const at = (row, k) => row[k];
     const low = rows.length ? rows[0][curves - 1] : 0;
     const high = rows.length ? rows.at(-1)[0] : 1;
-    const [x, y] = axes(this.element, [first, Math.max(first + 20, history.length)], [low, Math.max(low + 5, high)], "");
+    const [x, y] = axes(this.element, [first, Math.max(first + 20, history.length)], [low, Math.max(low + 5, high)]);
     for (let k = 0; k + 1 < curves && rows.length > 1; k++) {
       const upper = rows.map((row, n) => `${x(first + n)} ${y(at(row, k))}`);
       const lower = rows.map((row, n) => `${x(first + n)} ${y(at(row, k + 1))}`).reverse();
@@ -65,22 +64,29 @@ export class FlowChart {
     }
     if (rows.length > 1) this._law(rows, first, curves, x, y);
     const { wip, throughput, time } = little;
-    this.element.setAttribute(
-      "aria-label",
-      `Cumulative flow. Mean WIP ${number(wip)}, throughput ${number(throughput)} a slot, mean time in line ${number(time)} slots.`,
-    );
+    const timed = time === null ? "" : `, mean time ${number(time)} slots`;
+    this.element.setAttribute("aria-label", `Cumulative flow. Mean units ${number(wip)}, throughput ${number(throughput)} a slot${timed}.`);
   }
 
-  /** Two arrows at the present: WIP is the height between in and out, the time of the last unit is the width. */
+  /** What the bands are, in their order. */
+  get legend() {
+    const names = this.names.map((name, k) => (k ? `after ${this.names[k - 1]}, before ${name} is done` : `before ${name} is done`));
+    const bands = [...names, "finished goods"];
+    return html("ul", { class: "legend" }, bands.map((text, k) =>
+      html("li", {}, svg("svg", { viewBox: "0 0 14 14", "aria-hidden": "true" }, svg("rect", { x: 1, y: 1, width: 12, height: 12, class: `band b${k % 6}` })), text)));
+  }
+
+  /** Two arrows: WIP is the height between in and out now; the width is the time of the unit that has left last. */
   _law(rows, first, curves, x, y) {
     const now = rows.at(-1);
     const [inside, outside] = [now[0], now[curves - 1]];
     const right = first + rows.length - 1;
-    if (inside > outside) this.element.append(svg("path", { d: `M ${x(right) - 3} ${y(inside)} V ${y(outside)}`, class: "law" }));
+    const draw = (path) => this.element.append(svg("path", { d: path, class: "law-below" }), svg("path", { d: path, class: "law" }));
+    if (inside > outside) draw(`M ${x(right) - 3} ${y(inside)} V ${y(outside)}`);
+    // a unit that entered before the window comes in at its left edge
     const entered = rows.findIndex((row) => row[0] >= outside);
-    if (entered > 0 && inside > outside) {
-      this.element.append(svg("path", { d: `M ${x(first + entered)} ${y(outside)} H ${x(right)}`, class: "law" }));
-    }
+    const gone = rows.findIndex((row) => row[curves - 1] >= outside);
+    if (entered >= 0 && gone > entered) draw(`M ${x(first + entered)} ${y(outside)} H ${x(first + gone)}`);
   }
 }
 
@@ -95,7 +101,7 @@ export class TeamChart {
   show(teams, end) {
     const series = teams.map(({ history }) => this.read(history));
     const high = Math.max(1, ...series.flat());
-    const [x, y] = axes(this.element, [0, end], [0, high], "");
+    const [x, y] = axes(this.element, [0, end], [0, high]);
     const names = [];
     series.forEach((values, k) => {
       const skip = Math.max(1, Math.floor(values.length / 400));

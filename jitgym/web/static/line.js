@@ -41,7 +41,8 @@ export class LineView {
     const height = this.bottom + below * LANE + 2;
     this.element.setAttribute("viewBox", `0 0 ${this.width} ${height}`);
     // a short line is not blown up, and a tall one is not pressed into a strip
-    this.element.style.maxHeight = `min(${Math.round(1.15 * height)}px, 26rem)`;
+    this.element.style.minWidth = `${Math.round(0.7 * this.width)}px`;
+    this.element.style.maxHeight = `max(${Math.round(0.75 * height)}px, min(${Math.round(1.15 * height)}px, 26rem))`;
     this.fixed.replaceChildren();
     this._drawFixed();
   }
@@ -81,13 +82,19 @@ export class LineView {
     suppliers.forEach((supplier, j) => {
       if (frame.overdue[j]) parts.push(`${supplier.name} is late with ${count(frame.overdue[j], "unit")}`);
     });
-    parts.push(`backlog ${sum(frame.backlog)}`);
+    parts.push(`customers ${this._customerWords(frame).join(", ")}`);
     return `Slot ${frame.slot}. ${parts.join(". ")}.`;
   }
 
   /** Write a frame into the table, for those who would rather read. */
-  tabulate(frame) {
+  tabulate(frame, team) {
     const head = ["stage", "machine", "queue", "in machine", "store", "limits"];
+    const { items, suppliers } = this.scene;
+    const others = [
+      ...suppliers.map((supplier, j) => [supplier.name, `${count(sum(frame.trucks[j].map(([, units]) => units)), "unit")} under way, ${frame.overdue[j]} overdue`]),
+      ...items.map((item, k) => [item.name, `${count(frame.stock[k], "unit")} in stock`]),
+      ["customers", this._customerWords(frame).join(", ")],
+    ];
     const rows = this.scene.stages.map((stage, i) => [
       stage.name,
       this.looks.machine[frame.machine[i]].label,
@@ -97,10 +104,11 @@ export class LineView {
       this._limits(i, frame).map(([word, value]) => `${word} ${value}`).join(", ") || "none",
     ]);
     this.table.replaceChildren(
-      html("caption", {}, `The line after slot ${frame.slot}`),
+      html("caption", {}, `${team} after slot ${frame.slot}`),
       html("thead", {}, html("tr", {}, head.map((text) => html("th", { scope: "col" }, text)))),
       html("tbody", {}, rows.map(([name, ...cells]) =>
         html("tr", {}, html("th", { scope: "row" }, name), cells.map((cell) => html("td", {}, String(cell)))))),
+      html("tbody", {}, others.map(([name, text]) => html("tr", {}, html("th", { scope: "row" }, name), html("td", { colspan: 5 }, text)))),
     );
   }
 
@@ -220,7 +228,7 @@ export class LineView {
   }
 
   _word(knob) {
-    const product = this.scene.products[knob.product];
+    const product = knob.kind === "pm_level" ? "" : this.scene.products[knob.product];
     return product ? `${WORDS[knob.kind]} ${product}` : WORDS[knob.kind];
   }
 
@@ -240,7 +248,7 @@ export class LineView {
     const words = {};
     for (const [, used, knob] of limits) {
       if (drawn && knob.kind === "kanban") continue;
-      const product = this.scene.products[knob.product];
+      const product = knob.kind === "pm_level" ? "" : this.scene.products[knob.product];
       (words[WORDS[knob.kind]] ??= []).push(product ? `${product} ${used}` : used);
     }
     Object.entries(words).slice(0, 2).forEach(([word, values], n) => {
@@ -304,7 +312,7 @@ export class LineView {
     const end = to - 36 - (late ? 62 : 0);
     for (const [due, units] of frame.trucks[j]) {
       const x = end - ((end - from) * (due - 1)) / Math.max(1, supplier.lead - 1);
-      this.moving.append(truck(Number.isFinite(x) ? x : from, y, units, false));
+      this.moving.append(truck(x, y, units, false));
     }
     if (!supplier.lead && frame.delivered[j]) {
       this.moving.append(truck(to - 36, y, frame.delivered[j], false));
@@ -315,13 +323,19 @@ export class LineView {
     if (this.hidden && frame.hidden.out[j]) this.moving.append(svg("text", { x: from + 110, y: y - 14, class: "bad" }, "cannot deliver"));
   }
 
+  _customerWords(frame) {
+    const words = [`order ${sum(frame.demand)}, get ${sum(frame.shipped)}`];
+    if (this.scene.shortage === "lost" || sum(frame.lost)) words.push(`turned away ${sum(frame.lost)}`);
+    if (this.scene.shortage !== "lost") words.push(`backlog ${sum(frame.backlog)}`);
+    if (this.scene.notice) words.push(`known ahead ${sum(frame.known)}`);
+    if (sum(frame.returned)) words.push(`sent back ${sum(frame.returned)}`);
+    return words;
+  }
+
   _customers(frame) {
     const x = this.left + this.scene.columns * CELL.width + 14;
     const y = this.top;
-    const words = [`order ${sum(frame.demand)}, get ${sum(frame.shipped)}`];
-    if (this.scene.shortage === "lost" || sum(frame.lost)) words.push(`turned away ${sum(frame.lost)}`);
-    if (this.scene.notice) words.push(`known ahead ${sum(frame.known)}`);
-    if (sum(frame.returned)) words.push(`sent back ${sum(frame.returned)}`);
+    const words = this._customerWords(frame).filter((word) => !word.startsWith("backlog"));
     words.forEach((word, n) => this.moving.append(svg("text", { x, y: y + 36 + n * 14, class: "small" }, word)));
     const owed = sum(frame.backlog);
     for (let n = 0; n < Math.min(owed, 18); n++) {
@@ -351,7 +365,7 @@ const COLOURS = ["red", "blue", "green", "yellow", "pink"];
 /** Return a unit of a product: a shape and a colour of its own; that of its name, if it is named by one. */
 export function unitOf(products, product, x, y) {
   const named = COLOURS.includes(products[product]);
-  const attributes = { class: `unit ${named ? products[product] : `p${product % 4}`}` };
+  const attributes = { class: `unit ${named ? products[product] : `p${product % 8}`}` };
   const half = UNIT / 2;
   if (product % 4 === 1) return svg("circle", { ...attributes, cx: x + half, cy: y + half, r: half });
   if (product % 4 === 2) return svg("path", { ...attributes, d: `M ${x} ${y + UNIT} h ${UNIT} l ${-half} ${-UNIT} z` });

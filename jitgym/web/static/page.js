@@ -10,9 +10,12 @@ import { count, html, inline, number, paragraphs } from "./words.js";
 const main = document.getElementById("main");
 const title = document.getElementById("title");
 const fault = document.getElementById("fault");
+const sheet = document.getElementById("sheet");
+const BESIDE = 800;
 const SPEEDS = [1, 2, 4, 8, 16, 40, 100, 400];
 let catalogue = null;
 let run = null;
+let visits = 0;
 
 async function ask(path, body) {
   const sent = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
@@ -36,10 +39,9 @@ function complain(text) {
 
 /** One run of one or two lines. */
 class Run {
-  constructor(session, begin, heading, lesson, part) {
+  constructor(session, begin, lesson, part) {
     this.session = session;
     this.begin = begin;
-    this.heading = heading;
     this.lesson = lesson;
     this.part = part;
     this.histories = session.teams.map(() => []);
@@ -50,7 +52,12 @@ class Run {
     this.cost = new TeamChart("mean cost a slot", meanCost);
     this.backlog = new TeamChart("backlog, units", owed);
     this._build();
-    this.stream = new EventSource(`/api/session/${session.key}/events`);
+    this.listen();
+  }
+
+  /** Read the stream, which is the clock; a tab that nobody sees does without, as a browser has but a few streams. */
+  listen() {
+    this.stream = new EventSource(`/api/session/${this.session.key}/events`);
     this.stream.onmessage = ({ data }) => this.show(JSON.parse(data));
     this.stream.onerror = () => {
       if (this.stream.readyState === EventSource.CLOSED) complain("This run is over. Begin it again.");
@@ -70,7 +77,7 @@ class Run {
     this.play = html("button", { class: "main", onclick: () => this.toggle() }, "Play");
     this.speed = html("select", { "aria-label": "slots a second", onchange: (event) => this.send({ do: "speed", value: Number(event.target.value) }) },
       SPEEDS.map(speedOption));
-    this.status = html("span", { class: "status", role: "status" });
+    this.status = html("span", { class: "status" });
     const reveal = html("input", { type: "checkbox", onchange: (event) => this.views.forEach((view) => view.reveal(event.target.checked)) });
     this.words = html("p", { class: "unseen", "aria-live": "polite" });
     this.kpis = html("div", { class: "kpi-box" });
@@ -82,29 +89,30 @@ class Run {
     this.element = html(
       "div",
       { class: "run" },
-      html("div", { class: "bar", role: "toolbar", "aria-label": "Run" },
+      html("div", { class: "bar", role: "group", "aria-label": "Run" },
         this.play,
         button("1 ▸", "One slot", () => this.send({ do: "step" }), "arrow right"),
         button("▸ decision", "To the next decision", () => this.send({ do: "step", slots: "decision" }), "d"),
-        button("▸▸ end", "To the end", () => this.send({ do: "step", slots: "end" }), "e"),
+        button("▸▸ end", "To the end", () => this.send({ do: "step", slots: "end" }), "Shift+E"),
         this.speed,
-        button("Again", "Again, under the same luck", () => this.send({ do: "again" }), "r"),
-        button("Other luck", "Again, under other luck", () => this.send({ do: "again", seed: Math.floor(Math.random() * 1e6) }), "l"),
+        button("Again", "Again, under the same luck", () => this.send({ do: "again" }), "Shift+R"),
+        button("Other luck", "Again, under other luck", () => this.send({ do: "again", seed: Math.floor(Math.random() * 1e6) }), "Shift+L"),
+        catalogue.class ? html("label", {}, "Your name ", html("input", { maxlength: 40, size: 12, onchange: (event) => this.send({ do: "name", name: event.target.value }) })) : null,
         this.status),
       this.words,
-      html("div", { class: this.session.teams.some(({ scene }) => scene.rows > 1) ? "lines beside" : "lines" }, this.views.map((view, k) => html("section", { class: "strip", "aria-label": this.session.teams[k].name }, this.names[k], view.element))),
+      html("div", { class: this.session.teams.length > 1 && this.views.every(({ width }) => width < BESIDE) ? "lines beside" : "lines" }, this.views.map((view, k) => html("section", { class: "strip", "aria-label": this.session.teams[k].name }, this.names[k], view.element))),
       html("div", { class: "under" }, legend(catalogue.looks, this.session.teams.map(({ scene }) => scene)), html("label", {}, reveal, " show what nobody sees")),
       html("div", { class: "charts" },
         this.kpis,
         figure(this.stock.element, "Units in the line"),
         figure(this.cost.element, "Mean cost a slot"),
         this.session.teams.every(({ scene }) => scene.shortage === "lost") ? null : figure(this.backlog.element, "Backlog"),
-        this.flows.map((flow, k) => figure(flow.element, `Cumulative flow, ${this.session.teams[k].name}`, this.laws[k]))),
+        this.flows.map((flow, k) => figure(flow.element, `Cumulative flow, ${this.session.teams[k].name}`, [flow.legend, this.laws[k]]))),
       html("h2", { class: "panels-title" }, "Knobs"),
       html("div", { class: "panels" }, this.panels.map(({ element }) => element)),
       this.tables,
       html("p", { class: "bar" },
-        html("button", { onclick: () => this.print() }, "Print score sheet"),
+        html("button", { onclick: () => window.print() }, "Print score sheet"),
         html("a", { class: "button", href: `/api/session/${this.session.key}/replay`, download: "replay.html" }, "Save replay"),
         html("button", { onclick: () => this.begin() }, "Set up anew")),
     );
@@ -145,17 +153,18 @@ class Run {
 
   _law(k, { wip, throughput, time }) {
     const product = throughput && time ? number(throughput * time) : "–";
-    this.laws[k].textContent = `Little: ${number(throughput)} units a slot × ${number(time)} slots each = ${product}. Mean WIP: ${number(wip)}`;
+    const rule = `Little: ${number(throughput)} units a slot × ${number(time)} slots each, timed, = ${product}.`;
+    this.laws[k].textContent = `${rule} Mean units, finished goods included: ${number(wip)}. Units still inside are not timed yet.`;
   }
 
   _tabulate(event) {
-    event.teams.forEach((team, k) => team.frame && this.views[k].tabulate(team.frame));
+    event.teams.forEach((team, k) => team.frame && this.views[k].tabulate(team.frame, team.name));
   }
 
-  print() {
+  /** Fill the sheet that is printed in the place of the page. */
+  fillSheet() {
     const questions = this.lesson ? this.lesson.parts[this.part].questions : [];
-    document.getElementById("sheet").replaceChildren(...scoreSheet(this.heading, this.last, catalogue.looks, questions).flat(3).filter(Boolean));
-    window.print();
+    sheet.replaceChildren(...scoreSheet(this.session.title, this.last, catalogue.looks, questions).flat(3).filter(Boolean));
   }
 }
 
@@ -166,9 +175,17 @@ function speedOption(value) {
 function showPage(heading, ...content) {
   run?.close();
   run = null;
+  sheet.replaceChildren();
   title.textContent = heading;
   document.title = heading ? `${heading} · jitgym` : "jitgym: a line to watch";
   main.replaceChildren(...content);
+  main.focus({ preventScroll: true });
+}
+
+/** Return the session that the address names, if it is still there; so a run outlives Back, a reload and the board. */
+async function kept(key) {
+  const answer = key ? await fetch(`/api/session/${key}`).catch(() => null) : null;
+  return answer?.ok ? answer.json() : null;
 }
 
 function overview() {
@@ -183,20 +200,17 @@ function overview() {
   );
 }
 
-async function lessonPage(id, part) {
+async function lessonPage(visit, id, part, key) {
   const lesson = await ask(`/api/lesson/${id}`);
-  const session = lesson && (await ask("/api/session", { lesson: id, part }));
-  if (!session) return;
+  const session = lesson && ((await kept(key)) ?? (await ask("/api/session", { lesson: id, part })));
+  if (!session || visit !== visits) return;
+  history.replaceState(null, "", `#/lesson/${id}/${part}/${session.key}`);
   const here = lesson.parts[part];
   const place = catalogue.lessons.findIndex((entry) => entry.id === id);
-  const next = part + 1 < lesson.parts.length ? `#/lesson/${id}/${part + 1}` : place + 1 < catalogue.lessons.length ? `#/lesson/${catalogue.lessons[place + 1].id}/0` : "#/";
-  const heading = `${lesson.title}: ${here.title}`;
-  const begin = async () => {
-    await lessonPage(id, part);
-    main.focus({ preventScroll: true });
-  };
+  const last = part + 1 >= lesson.parts.length;
+  const next = !last ? `#/lesson/${id}/${part + 1}` : place + 1 < catalogue.lessons.length ? `#/lesson/${catalogue.lessons[place + 1].id}/0` : "#/";
   showPage(lesson.title);
-  run = new Run(session, begin, heading, lesson, part);
+  run = new Run(session, () => lessonPage(++visits, id, part), lesson, part);
   main.replaceChildren(html("div", { class: "with-text" },
     html("article", { class: "text" },
       html("h1", {}, lesson.title),
@@ -204,33 +218,46 @@ async function lessonPage(id, part) {
       paragraphs(here.text),
       here.watch.length ? [html("h2", {}, "What to look for"), html("ul", {}, here.watch.map((text) => html("li", {}, inline(text))))] : null,
       here.questions.length ? [html("h2", {}, "Questions"), here.questions.map(({ ask: text, answer }) => html("details", {}, html("summary", {}, inline(text)), paragraphs(answer)))] : null,
-      html("p", {}, html("a", { class: "button", href: next }, part + 1 < lesson.parts.length ? "Next part" : "Next lesson"))),
+      html("p", {}, html("a", { class: "button", href: next }, last ? "Next lesson" : "Next part"))),
     run.element));
 }
 
-function freePage() {
+async function freePage(visit, key) {
+  const session = await kept(key);
+  if (visit !== visits) return;
+  if (session) showRun(session);
+  else askForRun();
+}
+
+/** Show a run that no lesson goes with. */
+function showRun(session) {
+  history.replaceState(null, "", `#/free/${session.key}`);
+  showPage(session.title);
+  run = new Run(session, askForRun, null, 0);
+  main.replaceChildren(html("h1", { class: "unseen" }, session.title), run.element);
+}
+
+function askForRun() {
   const scenario = html("select", { id: "line", onchange: fill }, catalogue.scenarios.map(({ name }) => html("option", { value: name, selected: name === "four_stage" }, name)));
   const about = html("p", { class: "note" });
   const names = [html("input", { value: "Me", maxlength: 40 }), html("input", { value: "The other", maxlength: 40 })];
-  const seed = html("input", { type: "number", min: 0, max: 1e9, value: catalogue.seed });
+  const seed = html("input", { type: "number", min: 0, max: Number.MAX_SAFE_INTEGER, value: catalogue.seed });
   const alone = html("input", { type: "checkbox" });
   function fill() {
-    const chosen = catalogue.scenarios.find(({ name }) => name === scenario.value);
-    about.textContent = chosen.description;
+    about.textContent = catalogue.scenarios.find(({ name }) => name === scenario.value).description;
   }
   fill();
-  const begin = async () => {
-    const teams = names.slice(0, alone.checked ? 1 : 2).map((input) => ({ name: input.value.trim() || "?", control: "hand" }));
+  const begin = async (event) => {
+    event.preventDefault();
+    const teams = names.slice(0, alone.checked ? 1 : 2).map((input) => ({ name: input.value.trim() || "?" }));
     const session = await ask("/api/session", { scenario: scenario.value, teams, seed: Number(seed.value) });
-    if (!session) return;
-    showPage(scenario.value);
-    run = new Run(session, begin, scenario.value, null, 0);
-    main.replaceChildren(run.element);
+    if (session) showRun(session);
   };
+  history.replaceState(null, "", "#/free");
   showPage("Free play", html("div", { class: "overview" },
     html("h1", {}, "Free play"),
     html("p", { class: "lead" }, "Choose a line and who plays. Under Knobs each line can then be given to a rule: push against pull, kanban against CONWIP, you against the machine."),
-    html("form", { class: "form", onsubmit: (event) => { event.preventDefault(); begin(); } },
+    html("form", { class: "form", onsubmit: begin },
       html("label", {}, "Line", scenario), about,
       html("label", {}, "First team", names[0]), html("label", {}, "Second team", names[1]),
       html("label", { class: "row" }, alone, " one line only"),
@@ -238,40 +265,40 @@ function freePage() {
       html("button", { class: "main" }, "Begin"))));
 }
 
-async function boardPage() {
+async function boardPage(visit) {
   const board = await ask("/api/board");
-  if (!board) return;
+  if (!board || visit !== visits) return;
   const rows = board.sessions.flatMap((session) => session.teams.map((team) => ({ session, team })));
   const cell = (value, times = 1) => html("td", {}, value === null ? "–" : number(value * times));
   showPage("Board", html("div", { class: "overview" },
     html("h1", {}, "How the teams stand"),
-    rows.length ? html("table", { class: "kpis wide" },
-      html("thead", {}, html("tr", {}, ["team", "plays", "control", "luck", "slots", "cost a slot", "fill rate %", "WIP", "backlog"].map((text) => html("th", { scope: "col" }, text)))),
+    rows.length ? html("div", { class: "scroll" }, html("table", { class: "kpis wide" },
+      html("thead", {}, html("tr", {}, ["who", "team", "plays", "control", "luck", "slots", "cost a slot", "fill rate %", "WIP", "backlog"].map((text) => html("th", { scope: "col" }, text)))),
       html("tbody", {}, rows.map(({ session, team }) => html("tr", {},
-        html("th", { scope: "row" }, team.name), html("td", {}, session.title), html("td", {}, team.control === "hand" ? "by hand" : team.control),
+        html("th", { scope: "row" }, session.player || "–"), html("td", {}, team.name), html("td", {}, session.title), html("td", {}, team.control === "hand" ? "by hand" : team.control),
         html("td", {}, session.seed), html("td", {}, `${session.slot} of ${session.end}`),
-        cell(team.kpis.cost), cell(team.kpis.fill_rate, 100), cell(team.kpis.wip), cell(team.kpis.backlog)))))
+        cell(team.kpis.cost), cell(team.kpis.fill_rate, 100), cell(team.kpis.wip), cell(team.kpis.backlog))))))
       : html("p", {}, "Nobody has begun yet."),
-    html("p", {}, html("button", { onclick: boardPage }, "Look again"))));
+    html("p", {}, html("button", { onclick: () => boardPage(++visits) }, "Look again"))));
 }
 
 async function route() {
+  const visit = ++visits; // what comes late is not shown any more
   fault.hidden = true;
-  const [, page, id, part] = location.hash.split("/");
-  if (page === "lesson") await lessonPage(id, Number(part) || 0);
-  else if (page === "free") freePage();
-  else if (page === "board") await boardPage();
+  const [, page, id, part, key] = location.hash.split("/");
+  if (page === "lesson") await lessonPage(visit, id, Number(part) || 0, key);
+  else if (page === "free") await freePage(visit, id);
+  else if (page === "board") await boardPage(visit);
   else overview();
-  main.focus({ preventScroll: true });
 }
 
 const KEYS = {
   " ": () => run.toggle(),
   ArrowRight: () => run.send({ do: "step" }),
   d: () => run.send({ do: "step", slots: "decision" }),
-  e: () => run.send({ do: "step", slots: "end" }),
-  r: () => run.send({ do: "again" }),
-  l: () => run.send({ do: "again", seed: Math.floor(Math.random() * 1e6) }),
+  E: () => run.send({ do: "step", slots: "end" }),
+  R: () => run.send({ do: "again" }),
+  L: () => run.send({ do: "again", seed: Math.floor(Math.random() * 1e6) }),
 };
 
 document.addEventListener("keydown", (event) => {
@@ -281,7 +308,11 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   KEYS[event.key]();
 });
-window.addEventListener("hashchange", route);
+window.addEventListener("beforeprint", () => run?.last && run.fillSheet());
+document.addEventListener("visibilitychange", () => (document.hidden ? run?.close() : run?.listen()));
 catalogue = await ask("/api/catalogue");
-if (catalogue) await route();
+if (catalogue) {
+  window.addEventListener("hashchange", route);
+  await route();
+}
 

@@ -24,16 +24,17 @@ export class Panel {
   constructor(team, place, send) {
     this.team = team;
     this.inputs = [];
+    this.moving = null; // the knob that is being set, until the server has taken it
     const knobs = team.scene.knobs.map((knob, k) => ({ ...knob, k }));
     const kinds = [...new Set(knobs.map(({ kind }) => kind))];
     this.control = html(
       "select",
-      { disabled: team.fixed, onchange: (event) => send({ do: "control", team: place, control: event.target.value }) },
+      { disabled: team.fixed, "aria-label": `${team.name}: who controls it`, onchange: (event) => send({ do: "control", team: place, control: event.target.value }) },
       team.controls.map((name) => html("option", { value: name }, name === "hand" ? "by hand" : name)),
     );
     this.element = html(
       "section",
-      { class: `panel k${place}` },
+      { class: `panel k${place}`, "aria-label": `Knobs of ${team.name}` },
       html("h3", {}, team.name),
       team.fixed
         ? html("p", { class: "note" }, "The knobs of this line are fixed in this lesson.")
@@ -51,8 +52,11 @@ export class Panel {
       // the place beyond the top is off
       const range = html("input", {
         type: "range", min: knob.low, max: knob.high + (knob.off ? 1 : 0), step: 1, disabled: this.team.fixed,
-        "aria-label": `${kind} ${name}`,
-        oninput: (event) => this._write(knob.k, Number(event.target.value)),
+        "aria-label": `${this.team.name}: ${kind} ${name}`,
+        oninput: (event) => {
+          this.moving = knob.k;
+          this._write(knob.k, Number(event.target.value));
+        },
         onchange: (event) => set(knob.off && Number(event.target.value) > knob.high ? null : Number(event.target.value)),
       });
       this.inputs[knob.k] = { knob, range, text };
@@ -75,7 +79,10 @@ export class Panel {
     const values = state.control === "hand" || !state.frame ? state.held : state.frame.knobs;
     values.forEach((value, k) => {
       const { knob, range } = this.inputs[k];
-      if (range === document.activeElement && range.matches(":active")) return;
+      if (range === document.activeElement && this.moving === k) {
+        if (Number(range.value) !== (value === null ? knob.high + 1 : value)) return;
+        this.moving = null;
+      }
       range.value = value === null ? knob.high + 1 : value;
       this._write(k, Number(range.value));
     });

@@ -13,7 +13,7 @@ export function player(data) {
   const flows = teams.map(({ scene }) => new FlowChart(scene));
   const stock = new TeamChart("units in the line", unitsInside);
   const cost = new TeamChart("mean cost a slot", meanCost);
-  const told = html("p", { class: "told", role: "status" });
+  const told = html("p", { class: "told" });
   const slider = html("input", { type: "range", min: 1, max: end, value: 1, "aria-label": "slot", oninput: () => show(Number(slider.value)) });
   const button = html("button", { class: "main", onclick: () => play(!timer) }, "Play");
   const speed = html("select", { "aria-label": "slots a second" }, [2, 5, 10, 25, 100].map((value) =>
@@ -56,7 +56,7 @@ export function player(data) {
   };
   const reveal = html("input", { type: "checkbox", onchange: (event) => views.forEach((view) => view.reveal(event.target.checked)) });
   show(1);
-  return html(
+  const element = html(
     "div",
     { class: "player" },
     html("div", { class: "bar" }, button,
@@ -67,16 +67,19 @@ export function player(data) {
     teams.map((team, k) => html("section", { class: "strip" }, html("h2", { class: `n${k}` }, team.name), views[k].element)),
     legend(data.looks, teams.map(({ scene }) => scene)),
     html("div", { class: "charts" },
-      flows.map((flow, k) => figure(flow.element, `Cumulative flow, ${teams[k].name}`)),
+      flows.map((flow, k) => figure([flow.element, flow.legend], `Cumulative flow, ${teams[k].name}`)),
       figure(stock.element, "Units in the line"), figure(cost.element, "Mean cost a slot")),
   );
+  element.stop = () => play(false);
+  return element;
 }
 
+/** What can be read off a history; how long units took is not in it. */
 function little(history) {
   if (!history.length) return { wip: null, throughput: null, time: null };
   const wip = history.reduce((total, row) => total + row[0] - row.at(LEFT), 0) / history.length;
   const throughput = history.at(-1).at(LEFT) / history.length;
-  return { wip, throughput, time: throughput ? wip / throughput : null };
+  return { wip, throughput, time: null };
 }
 
 function figure(element, caption) {

@@ -5,6 +5,8 @@ import { player } from "./player.js";
 export default {
   render({ model, el }) {
     el.classList.add("jitgym");
-    el.append(player(model.get("recording")));
+    const shown = player(model.get("recording"));
+    el.append(shown);
+    return () => shown.stop();
   },
 };
