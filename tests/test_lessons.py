@@ -11,6 +11,7 @@ from commands import run
 from jitgym.errors import InputError
 from jitgym.fields import OFF
 from jitgym.scenario import load_scenario
+from jitgym.simulator import Simulator
 from jitgym.web.figures import measure
 from jitgym.web.lessons import changed, knob_vector, lesson_files, load_lesson
 from jitgym.web.team import Team
@@ -80,6 +81,51 @@ def test_the_penny_game_is_exact():
             backlog.append(int(line.play.line.state("backlog").sum()))
         owed = [slot for slot, units in enumerate(backlog) if units]
         assert (owed[0], len(owed)) == (9, (20 // size + 3) * size)
+
+
+def cost_of(name, place, team, change=None, **knobs):
+    """Return the mean cost a slot of a team, with some of its knobs set and its line changed."""
+    lesson = load_lesson(name)
+    part = lesson.parts[place]
+    set_up = part.teams[team]
+    altered = {"knobs": {**set_up.knobs, **knobs}, "change": {**set_up.change, **(change or {})}}
+    alone = part.model_copy(update={"teams": (set_up.model_copy(update=altered),)})
+    mean = measure(lesson, alone, 1000).mean(0, "cost")
+    assert mean is not None
+    return mean.mean
+
+
+def test_the_best_settings_are_those_that_answers_name():
+    by_cards = {cards: cost_of("04_cards", 0, 0, kanban=cards) for cards in range(1, 8)}
+    assert min(by_cards, key=by_cards.get) == 3
+    assert by_cards[3] == pytest.approx(22.5, abs=0.2)
+    by_lots = {cards: cost_of("07_changeover", 0, 1, kanban=cards) for cards in (2, 3, 4, 5, 6, 10)}
+    assert set(sorted(by_lots, key=by_lots.get)[:2]) == {4, 5}
+    by_level = {level: cost_of("08_suppliers", 0, 1, echelon=level) for level in range(6, 13)}
+    assert min(by_level, key=by_level.get) == 10
+    by_level = {level: cost_of("08_suppliers", 1, 0, echelon=level) for level in range(11, 16)}
+    assert min(by_level, key=by_level.get) == 13
+
+
+def test_what_answers_say_of_other_settings():
+    assert cost_of("08_suppliers", 1, 1, **{"order": 0, "echelon[near]": 4}) == pytest.approx(7.7, abs=0.15)
+    assert cost_of("07_changeover", 1, 1, kanban=5) == pytest.approx(10.0, abs=0.2)
+    assert cost_of("09_levelling", 1, 0, kanban=1, target=4) == pytest.approx(8.4, abs=0.2)
+    at_30 = [cost_of("10_buffer_back", 0, team, {"prices.backlog": 30}) for team in range(2)]
+    assert at_30[0] == pytest.approx(at_30[1], rel=0.1)
+
+
+def test_shorter_setups_are_twice_as_many_in_half_the_time():
+    lesson = load_lesson("07_changeover")
+    shares = []
+    for team in lesson.parts[1].teams:
+        scenario = lesson.scenario(team)
+        line = Simulator(scenario, 500, seed=1)
+        ledger = line.step(knob_vector(scenario, team.knobs), 800)
+        shares.append((ledger["setups"].mean(), ledger["setup"].mean()))
+    (few, long), (many, short) = shares
+    assert many / few == pytest.approx(2.1, abs=0.15)
+    assert short / long == pytest.approx(0.52, abs=0.05)
 
 
 def test_a_change_by_name_and_by_number():

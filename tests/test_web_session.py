@@ -241,7 +241,7 @@ def test_knobs_names_and_speed_are_set():
     assert (run.player, shown["speed"], shown["teams"][0]["control"]) == ("blue", 77, "basestock")
 
 
-def collected(run, wanted, seconds=20.0):
+def collected(run, wanted):
     """Read a session's events until one satisfies; return all."""
     events = []
     for event in run.events():
