@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from jitgym.descriptions import check_description, read_description
 from jitgym.errors import InputError
 from jitgym.fields import KNOBS, PARAMETERS
-from jitgym.files import find_scenario, nearest, position_in_yaml, read_yaml, scenario_files, spell_path, split_place
+from jitgym.files import find_scenario, nearest, scenario_files
 from jitgym.laws import DEMAND_LEVELS, MOST_DEMAND, MOST_LAWS, most_demand
 from jitgym.parts import (
     PRICED_BY,
@@ -431,75 +431,9 @@ def load_scenario(source: str | Path | Mapping[str, Any] | Scenario) -> Scenario
     if isinstance(source, Scenario):
         return source
     if isinstance(source, Mapping):
-        return _validate(dict(source), Path(), "scenario", None)
+        return check_description(Scenario, source, ScenarioError, "scenario")
     path = find_scenario(source)
     if path is None:
         hint = nearest(str(source), scenario_files())
         raise ScenarioError(f"scenario must be a known name or a YAML file, got {str(source)!r}{hint}")
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = read_yaml(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ScenarioError(f"{path}: must be a readable YAML file: {error}") from error
-    if not isinstance(data, dict):
-        raise ScenarioError(f"{path}: must hold a mapping of keys, got {type(data).__name__}")
-    return _validate(data, path.parent, str(path), text)
-
-
-def _validate(data: dict[str, Any], folder: Path, where: str, text: str | None) -> Scenario:
-    """Turn a mapping into a scenario, or all of pydantic's errors into one of ours."""
-    try:
-        return Scenario.model_validate(data, context={"folder": folder})
-    except ValidationError as error:
-        rows: dict[str, None] = {}  # in order, none twice
-        for location, rule in _rules(error.errors(), data):
-            position = position_in_yaml(text, location) if text else ""
-            rows[f"{where}{position}: {f'{spell_path(location, data)} {rule}'.lstrip()}"] = None
-        raise ScenarioError("\n".join(rows)) from None
-
-
-Location = tuple[int | str, ...]
-
-
-def _rules(faults: Sequence[Any], data: Any) -> Iterator[tuple[Location, str]]:
-    """Yield the place of every fault, and the rule with the value.
-
-    What pydantic says of a value besides is put right: the forms that a value may have become one rule, and
-    nothing is said of the other forms, or of the whole, where it is a part of the value that is at fault.
-    """
-    places = [spell_path(fault["loc"], data) for fault in faults]
-    for fault, place in zip(faults, places, strict=True):
-        if _is_ours(fault):
-            for row in fault["msg"].removeprefix("Value error, ").split("\n"):
-                inner, rule = split_place(row)
-                yield (*fault["loc"], *inner), rule
-            continue
-        others = [other for other, at in zip(faults, places, strict=True) if at == place]
-        if any(at.startswith((f"{place}.", f"{place}[")) for at in places) or any(map(_is_ours, others)):
-            continue
-        value = "" if fault["type"] == "missing" else f", got {fault['input']!r:.80}"
-        first, *more = dict.fromkeys(_requirement(other["msg"]) for other in others)
-        yield others[0]["loc"], f"must {' or '.join((first, *(form.removeprefix('be ') for form in more)))}{value}"
-
-
-def _is_ours(fault: Any) -> bool:
-    return bool(fault["type"] == "value_error")
-
-
-_WORDS = (
-    ("Field required", "be given"),
-    (r"^\w+ should ", ""),
-    (r" after validation, not \d+| after validation|, (unable|got) .*", ""),
-    (r"a valid dictionary or instance of \w+", "a mapping of keys"),
-    ("a valid tuple", "a list"),
-    ("greater than or equal to", ">="),
-    ("less than or equal to", "<="),
-    ("greater than", ">"),
-)
-
-
-def _requirement(message: str) -> str:
-    """Return pydantic's message as what must be the case, in the words of this page."""
-    for pattern, word in _WORDS:
-        message = re.sub(pattern, word, message)
-    return message
+    return read_description(Scenario, path, ScenarioError)

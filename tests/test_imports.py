@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = [
     {"errors", "fields", "palette"},
     {"files", "seeds", "ledger"},
-    {"parts"},
+    {"parts", "descriptions"},
     {"laws"},
     {"scenario"},
     {"knobs", "schema"},
