@@ -360,3 +360,15 @@ def _join(low: npt.NDArray[np.uint32], high: npt.NDArray[np.uint32]) -> npt.NDAr
 
 def _split(words: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
     return words.astype(np.uint32), (words >> np.uint64(32)).astype(np.uint32)
+
+
+def child_seeds(seeds: npt.NDArray[np.uint64], numbers: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+    """Return the seed that each number of each seed stands for, ``(n,)``: those of its episodes, 0, 1, ..."""
+    found = np.empty(len(seeds), dtype=np.uint64)
+    episode_keys(seeds, numbers, found)
+    return found
+
+
+def words_of(seeds: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.uint32]:
+    """Return random words of seeds ``(n,)`` that lines do not use in their slots, ``(n, count)``."""
+    return episode_words(seeds, count)
