@@ -26,6 +26,8 @@ MOST_LAWS: Final = 1 << 21
 """Most thresholds of demand of one line: units, times levels, regimes and parts of the season."""
 DEMAND_LEVELS: Final = 17
 """Where mean demand varies from line to line, it takes one of this many values, evenly spaced."""
+TIMES: Final = 4096
+"""A factor counts in 1 / 4096."""
 
 
 def threshold(probability: float) -> int:

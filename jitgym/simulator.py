@@ -19,6 +19,7 @@ from jitgym.ledger import Ledger
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.seeds import seed_bank
 from jitgym.tables import build_tables
+from jitgym.variation import Values, Varied
 
 Places = npt.NDArray[np.intp]
 
@@ -78,6 +79,7 @@ class Simulator:
         self._low = np.array([knob.low for knob in self.knobs])
         self._high = np.array([knob.high for knob in self.knobs])
         self._off = np.array([knob.off for knob in self.knobs])
+        self._values = Values(self.tables.varied)
         self._allocate()
         self._knobs[:, : self.n_lines] = self.default_knobs[:, None]
         self.reset(seed)
@@ -156,7 +158,12 @@ class Simulator:
             self._state[block, t.state.start("phase"), lane] = values[:, 0]
             if t.n_seasons * t.season_slots > 1:
                 self._state[block, t.state.start("calendar"), lane] = values[:, 0]
-        self._state[block[:, None], np.arange(t.state.size)[t.state["varied"]], lane[:, None]] = values[:, 1:]
+        self._write_varied(block, lane, values[:, 1:])
+
+    def _write_varied(self, block: Places, lane: Places, held: npt.NDArray[np.integer[Any]]) -> None:
+        """Write the parameters of lines, ``(n, n_varied)``, as the tables hold them."""
+        layout = self.tables.state
+        self._state[block[:, None], np.arange(layout.size)[layout["varied"]], lane[:, None]] = held
 
     def _roots(self, seed: int | npt.ArrayLike) -> npt.NDArray[np.uint64]:
         """Return one seed for each line."""
@@ -246,6 +253,38 @@ class Simulator:
         rows = self._state[:, self.tables.state[field], :].transpose(0, 2, 1)
         return rows.reshape(rows.shape[0] * rows.shape[1], *shape)[: self.n_lines].copy()
 
+    @property
+    def varied(self) -> tuple[Varied, ...]:
+        """The parameters that differ from line to line, in the order of :meth:`vary` and :meth:`parameters`."""
+        return self.tables.varied
+
+    def parameters(self) -> npt.NDArray[np.float64]:
+        """Return the present values of what varies, a new array ``(n_lines, n_varied)``.
+
+        In the units of :attr:`varied`: probabilities, in whole 1 / 2**31, slots, factors of the scenario's value, in
+        whole 1 / 4096, and for demand the number of the level. What is returned can be given to :meth:`vary`.
+        """
+        return self._values.natural(self.state("varied"))
+
+    def vary(self, values: npt.ArrayLike, lines: npt.ArrayLike | None = None) -> None:
+        """Set what varies in some lines, from the next slot on and until it is set again or the line is reset.
+
+        A job, a repair or whatever else is under way keeps the fixed part of its duration that it began with; it ends
+        with the new probability.
+
+        Args:
+            values: ``(n_varied,)`` for all of the lines or ``(n, n_varied)``, in the order and units of :attr:`varied`;
+                demand is set by the number of its level, of :meth:`Scenario.demand_levels`.
+            lines: numbers of ``n`` lines, all different; None: all of the batch.
+
+        Raises:
+            InputError: wrong shape, lines that are not there or given twice, a value outside its range, slots or
+                levels that are not whole; nothing is changed then.
+        """
+        chosen = np.arange(self.n_lines) if lines is None else self._different("lines", lines)
+        held = self._values.held(values, chosen)
+        self._write_varied(*np.divmod(chosen, LANES), held)
+
     def scaled(
         self, rows: npt.NDArray[np.int32], equals: npt.NDArray[np.int32], scales: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float32]:
@@ -300,11 +339,7 @@ class Simulator:
         Raises:
             InputError: lines that are not there, bad seeds, or ``into`` is of other lines; nothing is changed then.
         """
-        chosen, luck = np.asarray(lines), np.asarray(seeds)
-        if chosen.ndim != 1 or not len(chosen) or chosen.dtype.kind not in "iu":
-            raise InputError(f"lines must be one or more integers, got {chosen.dtype} of shape {chosen.shape}")
-        if chosen.min() < 0 or chosen.max() >= self.n_lines:
-            raise InputError(f"lines must be in 0..{self.n_lines - 1}, got {chosen.min()}..{chosen.max()}")
+        chosen, luck = self._numbers("lines", lines), np.asarray(seeds)
         if luck.shape != chosen.shape or luck.dtype.kind not in "iu" or (luck < 0).any():
             raise InputError(f"seeds must be {len(chosen)} integers >= 0, got {luck.dtype} of shape {luck.shape}")
         if into is None:
@@ -316,6 +351,23 @@ class Simulator:
             )
         into._take(self, chosen, luck.astype(np.uint64))
         return into
+
+    def _numbers(self, what: str, lines: npt.ArrayLike) -> Places:
+        """Return numbers of lines of this batch, or raise."""
+        chosen = np.asarray(lines)
+        if chosen.ndim != 1 or not len(chosen) or chosen.dtype.kind not in "iu":
+            raise InputError(f"{what} must be one or more integers, got {chosen.dtype} of shape {chosen.shape}")
+        if chosen.min() < 0 or chosen.max() >= self.n_lines:
+            raise InputError(f"{what} must be in 0..{self.n_lines - 1}, got {chosen.min()}..{chosen.max()}")
+        return chosen.astype(np.intp)
+
+    def _different(self, what: str, lines: npt.ArrayLike) -> Places:
+        """Return numbers of lines of this batch, none of them twice, or raise."""
+        chosen = self._numbers(what, lines)
+        numbers, counts = np.unique(chosen, return_counts=True)
+        if len(numbers) < len(chosen):
+            raise InputError(f"{what} must all be different, got {numbers[counts.argmax()]} {counts.max()} times")
+        return chosen
 
     def _is_alike(self, other: Simulator) -> bool:
         """Return whether another simulator is of the same scenario; forks share their tables, others are compared."""

@@ -20,7 +20,7 @@ from jitgym.fields import KNOBS, LEDGER, OFF, PARAMETERS, STATE, Axis, Feature, 
 from jitgym.knobs import Knob, knobs_of
 from jitgym.laws import (
     CERTAIN,
-    DEMAND_LEVELS,
+    TIMES,
     defect_thresholds,
     demand_thresholds,
     duration_thresholds,
@@ -29,8 +29,9 @@ from jitgym.laws import (
     stationary,
     threshold,
 )
-from jitgym.parts import Demand, Duration, Noise, Vary
+from jitgym.parts import Demand, Duration, Noise
 from jitgym.scenario import Scenario
+from jitgym.variation import Values, Varied, varied_of
 
 Ints = npt.NDArray[np.int32]
 
@@ -41,8 +42,6 @@ MOST_UNITS: Final = 1 << 25
 MONITORING: Final = {"none": 0, "exact": 1, "noisy": 2}
 SMOOTHING_SHIFT: Final = 5
 """Smoothed demand moves by 1 / 2**5 of the gap each slot."""
-TIMES: Final = 4096
-"""A factor counts in 1 / 4096."""
 COUNTS: Final = 0
 TRACE: Final = 1
 SATURATED: Final = 2
@@ -148,6 +147,7 @@ class Tables:
     # layout and limits
     features: frozenset[Feature]
     knobs: tuple[Knob, ...]
+    varied: tuple[Varied, ...]
     parameter: Layout
     state: Layout
     ledger: Layout
@@ -174,7 +174,7 @@ def build_tables(scenario: Scenario) -> Tables:
     features = _features(scenario)
     places = _places(scenario, features)
     parameter, state = Layout(PARAMETERS, places), Layout(STATE, places)
-    knobs = knobs_of(scenario)
+    knobs, varied = knobs_of(scenario), varied_of(scenario)
     durations = _durations(scenario)
     laws = [_ints([]) for _ in range(parameter.size)]
     for name, group in durations.items():
@@ -206,9 +206,10 @@ def build_tables(scenario: Scenario) -> Tables:
         backlog_limit=_backlog_limit(scenario.demand),
         **_knob_columns(scenario, knobs),
         parameters=_parameters(scenario, parameter, durations),
-        **_varied(scenario, parameter),
+        **_varied(varied, parameter),
         features=features,
         knobs=knobs,
+        varied=varied,
         parameter=parameter,
         state=state,
         ledger=Layout(LEDGER, places),
@@ -269,7 +270,7 @@ def _places(scenario: Scenario, features: frozenset[Feature]) -> Places:
             for p, notice in zip(products or ("",), scenario.notices, strict=True)
             for slot in range(notice)
         ),
-        "varied": tuple(name for vary in scenario.vary for name, _ in _varied_places(scenario, vary)),
+        "varied": tuple(",".join(filter(None, (one.parameter, one.at))) for one in varied_of(scenario)),
     }
     shapes: dict[Axis, tuple[int, ...]] = {axis: (len(group),) for axis, group in names.items()}
     shapes["line"] = ()
@@ -470,41 +471,11 @@ def _parameters(scenario: Scenario, layout: Layout, durations: dict[str, list[Du
     return row
 
 
-def _varied(scenario: Scenario, layout: Layout) -> dict[str, Any]:
+def _varied(varied: Sequence[Varied], layout: Layout) -> dict[str, Any]:
     """Return which parameters vary, and between which values."""
-    rows: list[int] = []
-    lows: list[int] = []
-    highs: list[int] = []
-    for vary in scenario.vary:
-        unit = next(kind.unit for kind in PARAMETERS if kind.name == vary.parameter)
-        for _, place in _varied_places(scenario, vary):
-            rows.append(layout.start(vary.parameter) + place)
-            for values, value in ((lows, vary.low), (highs, vary.high)):
-                if vary.parameter == "demand":
-                    values.append(0 if values is lows else DEMAND_LEVELS - 1)
-                elif unit == "probability":
-                    values.append(threshold(value))
-                else:
-                    values.append(round(value * (TIMES if unit == "times" else 1)))
-    return {"varied_row": _ints(rows), "varied_low": _ints(lows), "varied_high": _ints(highs)}
-
-
-def _varied_places(scenario: Scenario, vary: Vary) -> list[tuple[str, int]]:
-    """Return the names of the parameters that an entry varies, each with its place."""
-    kind = next(kind for kind in PARAMETERS if kind.name == vary.parameter)
-    products = scenario.product_names or ("",)
-    chosen = [p for p, name in enumerate(products) if vary.product is None or name in vary.product]
-    if kind.axis == "product":
-        return [(f"{kind.name},{products[p]}" if products[p] else kind.name, p) for p in chosen]
-    names = scenario.supplier_names if kind.axis == "supplier" else scenario.stage_names
-    places = [names.index(name) for name in vary.at or scenario.places_to_vary(vary.parameter)]
-    if kind.axis != "stage_product":
-        return [(f"{kind.name},{names[i]}", i) for i in places]
-    return [
-        (",".join(filter(None, (kind.name, names[i], products[p]))), i * len(products) + p)
-        for i in places
-        for p in chosen
-    ]
+    values = Values(varied)
+    rows = _ints(layout.start(one.parameter) + one.place for one in varied)
+    return {"varied_row": rows, "varied_low": values.low, "varied_high": values.high}
 
 
 # -- start and limits --

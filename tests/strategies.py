@@ -16,6 +16,7 @@ from strategy_parts import Drawn, Has, chances, demands, durations, ends, featur
 from jitgym.fields import KNOBS, OFF, PARAMETERS
 from jitgym.knobs import Knob
 from jitgym.scenario import Scenario, load_scenario
+from jitgym.variation import Varied
 
 seeds = st.integers(0, 2**32)
 
@@ -191,7 +192,7 @@ def _draw_own(draw: st.DrawFn, product: Drawn, names: Sequence[str], has: Has) -
 
 @dataclass(frozen=True)
 class Act:
-    """One thing done to a batch: slots (one by one), step (several at once), reset, save or restore."""
+    """One thing done to a batch: slots (one by one), step (several at once), reset, vary, save or restore."""
 
     what: str
     slots: int = 0
@@ -213,6 +214,7 @@ acts = st.one_of(
     st.builds(Act, st.just("slots"), slots=st.integers(3, 10)),
     st.builds(Act, st.just("step"), slots=st.integers(0, 9) | st.just(20)),
     st.builds(Act, st.just("reset"), masked=st.booleans(), seed=st.none() | seeds),
+    st.builds(Act, st.just("vary"), slots=st.integers(1, 6), masked=st.booleans()),
     st.builds(Act, st.sampled_from(("save", "restore"))),
 )
 stories = st.builds(
@@ -230,3 +232,13 @@ def random_knobs(knobs: Sequence[Knob], n_lines: int, rng: np.random.Generator) 
     off = np.array([knob.off for knob in knobs]) & (rng.random(values.shape) < 0.25)
     off |= np.array([knob.high < knob.low for knob in knobs])
     return np.where(off, OFF, values)
+
+
+def random_parameters(varied: Sequence[Varied], n_lines: int, rng: np.random.Generator) -> np.ndarray:
+    """Return values of what varies for each line, ``(n_lines, n_varied)``; one in five at either end of its range."""
+    low, high = (np.array([getattr(one, end) for one in varied]) for end in ("low", "high"))
+    values = low + rng.random((n_lines, len(varied))) * (high - low)
+    whole = np.array([one.unit in ("slots", "level") for one in varied], dtype=bool)
+    values = np.where(whole, np.rint(values), values)
+    end = rng.random(values.shape)
+    return np.where(end < 0.2, low, np.where(end > 0.8, high, values))

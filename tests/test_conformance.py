@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from laws import check_material, check_promises
 from laws_of_machines import check_machines
 from slots import Slot, state_of, watch
-from strategies import Act, Story, random_knobs, scenarios, seeds, stories
+from strategies import Act, Story, random_knobs, random_parameters, scenarios, seeds, stories
 
 from jitgym.fields import OFF
 from jitgym.scenario import Scenario, load_scenario
@@ -54,6 +54,10 @@ class Pair:
                 self.step(1, f"slot {i} of {act}")
         elif act.what == "step":
             self.step(act.slots, str(act))
+        elif act.what == "vary":
+            for i in range(act.slots):
+                self.vary(act.masked)
+                self.step(1, f"slot {i} of {act}")
         elif act.what == "save":
             self.saved = self.core.snapshot()
         elif act.what == "restore":  # a snapshot of one backend is one of the other
@@ -72,6 +76,15 @@ class Pair:
         ledgers = [simulator.step(knobs, slots).array for simulator in (self.core, self.oracle)]
         assert_same(self.core.tables.ledger.names, *ledgers, f"ledger, {when}")
         self.compare(when)
+
+    def vary(self, some: bool) -> None:
+        """Set the parameters of all lines, or of some, to new values."""
+        lines = np.flatnonzero(self.rng.random(self.core.n_lines) < 0.5) if some else None
+        if lines is None or len(lines):
+            n = self.core.n_lines if lines is None else len(lines)
+            values = random_parameters(self.core.varied, n, self.rng)
+            for simulator in (self.core, self.oracle):
+                simulator.vary(values, lines)
 
     def compare(self, when: str) -> None:
         """Compare all fields of the state."""

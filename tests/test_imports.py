@@ -22,7 +22,7 @@ ROOMS = [
     {"parts", "descriptions"},
     {"laws"},
     {"scenario"},
-    {"knobs", "schema"},
+    {"knobs", "schema", "variation"},
     {"tables"},
     {"oracle", "_core"},
     {"simulator"},
