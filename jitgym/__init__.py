@@ -29,3 +29,16 @@ register(
     vector_entry_point="jitgym.multi_objective:PullLineMOVectorEnv",
     disable_env_checker=True,  # it requires a reward that is one number
 )
+
+register(
+    id="jitgym/Enterprise-v0",
+    entry_point="jitgym.enterprise.env:EnterpriseEnv",
+    vector_entry_point="jitgym.enterprise.vector_env:EnterpriseVectorEnv",
+)
+
+register(
+    id="jitgym/EnterpriseMO-v0",
+    entry_point="jitgym.enterprise.env:EnterpriseMOEnv",
+    vector_entry_point="jitgym.enterprise.vector_env:EnterpriseMOVectorEnv",
+    disable_env_checker=True,  # it requires a reward that is one number
+)

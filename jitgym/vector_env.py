@@ -144,7 +144,7 @@ class PullLineVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         truncations = self._over.copy()
         observations = self.observer.observe()
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._over.any():
-            info["final_obs"], info["_final_obs"] = _rows_of(observations, self._over), self._over.copy()
+            info["final_obs"], info["_final_obs"] = rows_of(observations, self._over), self._over.copy()
             info["final_info"], info["_final_info"] = {"cost": terms, "ledger": info["ledger"]}, self._over.copy()
             self._start_next_episodes(self._over)
             observations = self.observer.observe()
@@ -181,7 +181,7 @@ def line_seeds(seeds: Sequence[int] | range) -> npt.NDArray[np.uint64]:
     return np.array([seed_bank(int(seed), 1)[0] for seed in seeds], dtype=np.uint64)
 
 
-def _rows_of(observations: npt.NDArray[np.float32], chosen: Bools) -> npt.NDArray[np.object_]:
+def rows_of(observations: npt.NDArray[np.float32], chosen: Bools) -> npt.NDArray[np.object_]:
     """Return an object array with the observations of the chosen lines and None elsewhere, as Gymnasium has it."""
     rows = np.full(len(observations), None, dtype=object)
     for i in np.flatnonzero(chosen):

@@ -51,6 +51,7 @@ ROOMS = [
     {"contest"},
     {"standings"},
     {"plots", "report", "describe", "results", "cadence_report", "benchmark"},
+    {"enterprise"},
     {"web"},
     {"notebook"},
     {"publish", "dataset", "fit"},

@@ -25,13 +25,14 @@ Sources of the structure (numbers: :mod:`jitgym.enterprise.constants`):
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from jitgym.enterprise.description import Enterprise
 from jitgym.enterprise.parts import LINE_CAPABILITIES
+from jitgym.enterprise.rows import Rows
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -40,7 +41,7 @@ PEOPLE = LINE_CAPABILITIES.index("people")
 
 
 @dataclass
-class Abilities:
+class Abilities(Rows):
     """What companies are good at; every entry in [0, 1].
 
     Attributes:
@@ -78,10 +79,6 @@ class Abilities:
             [self.lines.reshape(n, -1), self.suppliers, 1 - self.disruption, np.ones((n, 1))], axis=1
         )
 
-    def put(self, companies: npt.NDArray[np.bool_], other: Abilities) -> None:
-        """Take over the rows of some companies from another batch, ``(n_companies,)`` bool."""
-        for field in fields(self):
-            getattr(self, field.name)[companies] = getattr(other, field.name)[companies]
 
 
 def starts(enterprise: Enterprise) -> tuple[Floats, Floats]:

@@ -105,6 +105,8 @@ class Enterprise(Part):
         yield from self._effect_faults()
         if self.line.finance is None:
             yield "line.finance must be given: the company has books, got none"
+        if any(self.line.listed(self.line.prices.unit, "suppliers")):
+            yield f"line.prices.unit must be 0: line.finance.material is what units cost, got {self.line.prices.unit}"
         if not self.levers.cards.low <= self.start_cards <= self.levers.cards.high:
             cards = self.levers.cards
             yield f"start_cards must be in {cards.low}..{cards.high}, got {self.start_cards}"

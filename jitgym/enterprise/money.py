@@ -17,13 +17,14 @@ capital). Values of units are those of :class:`jitgym.finance.Books`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from jitgym.enterprise.description import Enterprise, EnterpriseError
+from jitgym.enterprise.rows import Rows
 from jitgym.finance import DAYS_PER_YEAR, Books
 from jitgym.ledger import Ledger
 from jitgym.parts import VALUED_BY
@@ -49,7 +50,7 @@ def coins(amount: float, what: str) -> int:
 
 
 @dataclass
-class Balance:
+class Balance(Rows):
     """What a company owns and owes, each ``(n_companies,)`` but the last two.
 
     Attributes:
@@ -78,14 +79,6 @@ class Balance:
         """What is owned less what is owed."""
         return self.cash + self.working_capital
 
-    def put(self, companies: npt.NDArray[np.bool_], other: Balance) -> None:
-        """Take over the rows of some companies from another batch, ``(n_companies,)`` bool."""
-        for field in fields(self):
-            getattr(self, field.name)[companies] = getattr(other, field.name)[companies]
-
-    def copy(self) -> Balance:
-        """Return a balance that shares nothing with this one."""
-        return Balance(*(getattr(self, field.name).copy() for field in fields(self)))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ from scipy.special import ndtri
 
 from jitgym.enterprise.description import Enterprise
 from jitgym.enterprise.parts import LINE_CAPABILITIES
+from jitgym.enterprise.rows import Rows
 from jitgym.simulator import child_seeds, words_of
 
 Floats = npt.NDArray[np.float64]
@@ -26,7 +27,7 @@ def line_seeds(seeds: Seeds, n_lines: int) -> Seeds:
 
 
 @dataclass
-class Trouble:
+class Trouble(Rows):
     """What holds in a period; periods that are left count the present one.
 
     Attributes:
@@ -52,10 +53,6 @@ class Trouble:
             np.zeros(n_companies, dtype=np.int64),
         )
 
-    def put(self, companies: npt.NDArray[np.bool_], other: Trouble) -> None:
-        """Take over the rows of some companies from another batch, ``(n_companies,)`` bool."""
-        for field in fields(self):
-            getattr(self, field.name)[companies] = getattr(other, field.name)[companies]
 
 
 class Fate:
