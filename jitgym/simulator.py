@@ -90,7 +90,7 @@ class Simulator:
         self._state = np.zeros((blocks, self.tables.state.size, LANES), dtype=np.int32)
         # an odd number of blocks of columns, so that the rows of a large batch do not share cache sets
         self._knobs = np.zeros((len(self.knobs), (blocks | 1) * LANES), dtype=np.int32)
-        self._slots_since_reset = 0
+        self._slots_uncounted = 0
         self._stepper: Stepper | None = None
 
     @property
@@ -128,7 +128,7 @@ class Simulator:
         self._draw(block, lane, keys)
         self._write_seeds(block, lane, roots, episodes, keys)
         if mask is None:
-            self._slots_since_reset = 0
+            self._slots_uncounted = 0
 
     def _write_seeds(
         self,
@@ -202,7 +202,7 @@ class Simulator:
 
     def _run(self, slots: int) -> Ledger:
         """Let the backend make some slots."""
-        self._slots_since_reset += slots
+        self._slots_uncounted += slots
         ledger = np.empty((self.tables.ledger.size, self._knobs.shape[1]), dtype=np.int64)
         if self.backend == "core":
             if self._stepper is None:
@@ -231,15 +231,25 @@ class Simulator:
         return values.T.astype(np.int32) if values.ndim == 2 else values.astype(np.int32)[:, None]
 
     def _checked_slots(self, slots: int) -> int:
-        """Return a number of slots, or raise; a line may not run so long that a 32-bit count could overflow."""
+        """Return a number of slots, or raise; lines may not grow so long that a 32-bit count could overflow.
+
+        From its start a line may run for the limit of its tables; then its units are counted, and it goes on.
+        """
         if isinstance(slots, bool) or not isinstance(slots, (int, np.integer)) or slots < 0:
             raise InputError(f"slots must be an integer >= 0, got {slots!r}")
-        limit = self.tables.slot_limit
-        if self._slots_since_reset + slots > limit:
-            self._slots_since_reset = int(self.state("slot").max())
-            if self._slots_since_reset + slots > limit:
-                raise InputError(f"a line must be reset after {limit} slots, got {self._slots_since_reset} + {slots}")
+        if self._slots_uncounted + slots > self.tables.slot_limit:
+            left = self._slots_left()
+            if slots > left:
+                raise InputError(f"a line must be reset before it could outgrow 32 bits, in {left} slots, got {slots}")
+            self._slots_uncounted = self.tables.slot_limit - left
         return int(slots)
+
+    def _slots_left(self) -> int:
+        """Return the slots that no line could outgrow 32 bits in, from the units that they hold now."""
+        fields = ("backlog", "known", "queue", "job", "store", "stock", "on_order", "overdue")
+        held = sum(self.state(field).reshape(self.n_lines, -1).sum(axis=1, dtype=np.int64) for field in fields)
+        left = (self.tables.most_units - int(np.max(held))) // self.tables.units_a_slot
+        return min(max(0, left), self.tables.slot_limit)
 
     def state(self, field: str) -> npt.NDArray[np.int32]:
         """Return a copy of one field of the state, ``(n_lines,)`` or ``(n_lines, places)`` int32.
@@ -321,7 +331,7 @@ class Simulator:
                 f"{size + self._state.nbytes} bytes, got {len(snapshot)} that begin with {snapshot[:size]!r}"
             )
         self._state[...] = np.frombuffer(snapshot, dtype=np.int32, offset=size).reshape(self._state.shape)
-        self._slots_since_reset = int(self.state("slot").max())
+        self._slots_uncounted = self.tables.slot_limit
 
     def fork(self, lines: npt.ArrayLike, seeds: npt.ArrayLike, into: Simulator | None = None) -> Simulator:
         """Return a batch whose line ``k`` stands where line ``lines[k]`` of this one stands, and meets other luck.
@@ -393,7 +403,7 @@ class Simulator:
         self._knobs[:, : self.n_lines] = source._knobs[:, lines]
         block, lane = np.divmod(np.arange(self.n_lines), LANES)
         self._write_seeds(block, lane, seeds, np.zeros(self.n_lines, dtype=np.uint32), seeds)
-        self._slots_since_reset = source._slots_since_reset
+        self._slots_uncounted = source._slots_uncounted
 
     def copy(self) -> Simulator:
         """Return a simulator that goes on from here on its own: same lines, same luck, nothing shared that changes."""

@@ -153,6 +153,8 @@ class Tables:
     ledger: Layout
     initial: Ints
     random_phase: int
+    most_units: int
+    units_a_slot: int
     slot_limit: int
     mean_demands: tuple[float, ...]
 
@@ -215,7 +217,7 @@ def build_tables(scenario: Scenario) -> Tables:
         ledger=Layout(LEDGER, places),
         initial=_initial(scenario, state),
         random_phase=_period(scenario) if phase == "random" else 0,
-        slot_limit=_slot_limit(scenario, knobs, demand),
+        **_growth(scenario, knobs, demand),
         mean_demands=_mean_demands(scenario),
     )
 
@@ -494,14 +496,14 @@ def _initial(scenario: Scenario, state: Layout) -> Ints:
     return row
 
 
-def _slot_limit(scenario: Scenario, knobs: tuple[Knob, ...], demand: dict[str, Any]) -> int:
-    """Return how many slots a line may run before a count of units could pass MOST_UNITS."""
+def _growth(scenario: Scenario, knobs: tuple[Knob, ...], demand: dict[str, Any]) -> dict[str, int]:
+    """Return how many units a line may hold, how many more there may be each slot, and for how long from its start."""
     n_products = scenario.n_products
     start = sum(item.initial for item in scenario.items)
     for stage in scenario.stages:
         start += max([stage.initial, *(p.initial.get(stage.name, 0) for p in scenario.products)]) * n_products
-    start += sum(abs(knob.high) for knob in knobs)
-    start += sum(supplier.multiple for supplier in scenario.suppliers)
+    at_once = sum(abs(knob.high) for knob in knobs)
+    at_once += sum(supplier.multiple for supplier in scenario.suppliers)
     a_slot = 0
     for kind, size, law in zip(demand["demand_kind"], demand["demand_size"], scenario.laws, strict=True):
         a_slot += 2 * int(max(law.trace) if kind == TRACE and law is not None and law.trace else size)
@@ -518,5 +520,6 @@ def _slot_limit(scenario: Scenario, knobs: tuple[Knob, ...], demand: dict[str, A
     )
     # saturated demand may ask for all there is in one slot, and is smoothed in 1/256 of a unit
     saturated = any(law is not None and law.saturated for law in scenario.laws)
-    most = MOST_UNITS >> 3 if saturated else MOST_UNITS
-    return max(0, most - start) // max(1, a_slot)
+    most = (MOST_UNITS >> 3 if saturated else MOST_UNITS) - at_once
+    a_slot = max(1, a_slot)
+    return {"most_units": most, "units_a_slot": a_slot, "slot_limit": max(0, most - start) // a_slot}

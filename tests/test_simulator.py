@@ -254,11 +254,15 @@ def test_a_fork_keeps_the_parameters_of_its_line(line):
     assert np.array_equal(simulator.fork([4, 20, 4], [1, 1, 2]).state("varied"), varied[[4, 20, 4]])
 
 
-def test_a_fork_counts_on_to_the_limit_of_slots(batch):
-    simulator = batch(seed=5)
-    simulator.advance(100)
-    with pytest.raises(InputError, match="must be reset after"):
-        simulator.fork([0], [1]).advance(simulator.tables.slot_limit - 50)
+def test_a_fork_counts_on_to_the_limit_of_slots(line):
+    huge = {"knob": "order", "at": "mill", "high": 1_000_000, "default": 1_000_000}
+    simulator = Simulator({**line, "control": [huge]})
+    half = simulator.tables.slot_limit // 2
+    for _ in range(half):  # an order each
+        simulator.advance(1)
+    with pytest.raises(InputError, match="must be reset before it could outgrow 32 bits"):
+        simulator.fork([0], [1]).advance(half + 2)
+    simulator.fork([0], [1]).advance(half)
 
 
 @pytest.mark.parametrize(
@@ -473,7 +477,7 @@ def renamed(scenario):
         (lambda s: s.step([5] * 7, slots=-1), "slots must be an integer >= 0, got -1"),
         (lambda s: s.step([5] * 7, slots=2.0), "slots must be an integer >= 0, got 2.0"),
         (lambda s: s.step([5] * 7, slots=True), "slots must be an integer >= 0, got True"),
-        (lambda s: s.step([5] * 7, slots=10**9), r"a line must be reset after \d+ slots, got 20 \+ 1000000000"),
+        (lambda s: s.step([5] * 7, slots=10**9), r"a line must be reset before it could outgrow 32 bits, in \d+ slots, got 1000000000"),
         (lambda s: s.advance(-1), "slots must be an integer >= 0, got -1"),
         (lambda s: s.reset(mask=np.ones(N)), r"mask must be 21 booleans, got float64 of shape \(21,\)"),
         (lambda s: s.reset(mask=[True]), r"mask must be 21 booleans, got bool of shape \(1,\)"),
@@ -527,8 +531,9 @@ def test_a_line_runs_to_its_limit_and_no_further(line):
     huge = {"knob": "order", "at": "mill", "high": 1_000_000, "default": 0}
     simulator = Simulator({**line, "control": [huge]}, N)
     limit = simulator.tables.slot_limit
-    simulator.step([1_000_000], slots=limit)
-    with pytest.raises(InputError, match=rf"a line must be reset after {limit} slots, got {limit} \+ 1"):
+    for _ in range(limit):  # an order each
+        simulator.step([1_000_000], slots=1)
+    with pytest.raises(InputError, match="a line must be reset before it could outgrow 32 bits, in 0 slots, got 1"):
         simulator.advance(1)
     simulator.reset(mask=np.arange(N) > 0)
     with pytest.raises(InputError, match="must be reset"):
@@ -537,3 +542,12 @@ def test_a_line_runs_to_its_limit_and_no_further(line):
     simulator.advance(limit)
     simulator.reset()
     simulator.advance(limit)
+
+
+def test_a_line_that_does_not_grow_goes_on(line):
+    huge = {"knob": "order", "at": "mill", "high": 1_000_000, "default": 0}
+    simulator = Simulator({**line, "control": [huge]}, N)
+    for _ in range(3):
+        simulator.advance(simulator.tables.slot_limit)
+    with pytest.raises(InputError, match="must be reset before"):  # in one call there is no knowing
+        simulator.advance(simulator.tables.slot_limit + 1)
