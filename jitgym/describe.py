@@ -186,7 +186,8 @@ def _money(scenario: Scenario) -> Iterator[str]:
         yield f"season: {len(season.rates)} parts of {season.slots} slots, times {_price(season.rates)}"
     for vary in scenario.vary:
         at = f" at {', '.join(vary.at)}" if vary.at else ""
-        yield f"differs from line to line: {vary.parameter}{at}, {vary.low:g} to {vary.high:g}"
+        among = f" times {'; '.join(_law(law) for law in vary.laws)}" if vary.laws else ""
+        yield f"differs from line to line: {vary.parameter}{at}, {vary.low:g} to {vary.high:g}{among}"
     prices = {name: value for name, value in scenario.prices.model_dump().items() if value}
     yield f"prices: {', '.join(f'{name} {_price(value)}' for name, value in prices.items()) or 'none'}"
     for name in ("finance", "calendar"):

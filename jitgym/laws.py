@@ -94,6 +94,7 @@ def _demand_thresholds(law: DemandLaw, rate: float) -> Ints:
     return count_thresholds(_counts(law, rate).cdf(np.arange(most_demand(law, rate) + 2)))
 
 
+@lru_cache(maxsize=4096)
 def most_demand(law: DemandLaw, rate: float = 1.0) -> int:
     """Return what demand in a slot passes with a chance of 2**-33 at most; for laws with a mean, times a rate."""
     if law.bernoulli is not None:

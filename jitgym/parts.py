@@ -489,6 +489,21 @@ class Vary(Part):
     """Its least value: a probability, whole slots, or times the scenario's value."""
     high: float = Field(ge=0, le=1_000_000)
     """Its highest value, likewise."""
+    laws: tuple[DemandLaw, ...] | None = Field(default=None, min_length=1, max_length=16)
+    """Laws of demand that lines have in place of the product's own, each times low to high; tables only times 1."""
+
+    @model_validator(mode="after")
+    def _laws_of_demand(self) -> Vary:
+        if self.laws is not None and self.parameter != "demand":
+            raise ValueError(f"laws is for demand only, not for {self.parameter}")
+        for k, law in enumerate(self.laws or ()):
+            if law.trace is not None or law.saturated:
+                kind = "a trace" if law.saturated is None else "saturated"
+                raise ValueError(f"laws[{k}] must be a table or bernoulli, poisson or negative_binomial, got {kind}")
+            if law.table is not None and (self.low, self.high) != (1, 1):
+                got = f"{self.low:g} and {self.high:g}"
+                raise ValueError(f"low and high must be 1 where laws[{k}] is a table, got {got}")
+        return self
 
     @model_validator(mode="after")
     def _range(self) -> Vary:

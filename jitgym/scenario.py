@@ -166,20 +166,9 @@ class Scenario(Part):
                 whose = f", or a law of {self.products[p].name!r}" if self.products else ""
                 yield f"demand.law must be given{whose}, got none"
                 continue
-            rates = self.rates(p)
-            top = max(regime * season for regime in rates[0] for season in rates[1])
-            if (demand.regimes or demand.season) and not law.has_rate:
-                yield f"{where} must be bernoulli, poisson or negative_binomial to be multiplied by rates"
-            elif law.bernoulli is not None and law.bernoulli * top > 1:
-                yield f"{where}.bernoulli must be <= 1 at its highest rate {top:g}, got {law.bernoulli * top:g}"
-            elif law.has_rate and law.mean * top > MAX_MEAN:
-                yield f"{where} must have a mean <= {MAX_MEAN} at its highest rate {top:g}, got {law.mean * top:g}"
-            elif law.has_rate and law.mean * top * max(self.levels(p)) <= MAX_MEAN:
-                most = most_demand(law, top * max(self.levels(p)))
-                if most > MOST_DEMAND:
-                    units = f"{MOST_DEMAND:,} units"
-                    yield f"{where} must keep the demand of a slot within {units}, got {most:,} in one of 2**33"
-                thresholds += min(most, MOST_DEMAND) * len(self.levels(p)) * len(rates[0]) * len(rates[1])
+            is_drawn = law in self.demand_laws(p)
+            yield from self._law_faults(where, law, self._highest_rate(p), max(self.levels(p)) if is_drawn else 1.0)
+            thresholds += self._demand_thresholds(p)
             if law.saturated and self.notices[p]:
                 yield "demand.notice must be 0 for saturated demand, which orders what there is"
         if thresholds > MOST_LAWS:
@@ -190,6 +179,35 @@ class Scenario(Part):
             yield f"demand.phase must be below the period of {demand.season.period} slots, got {demand.phase}"
         if demand.phase != 0 and demand.season is None and len(traces) != 1:
             yield "demand.phase must be 0 without a season, or traces of one length to start within"
+
+    def _law_faults(self, where: str, law: DemandLaw, top: float, level: float = 1.0) -> Iterator[str]:
+        """Yield what is wrong with a law of demand at its highest rate, and at the highest level of it."""
+        if (self.demand.regimes or self.demand.season) and not law.has_rate:
+            yield f"{where} must be bernoulli, poisson or negative_binomial to be multiplied by rates"
+        elif law.bernoulli is not None and law.bernoulli * top > 1:
+            yield f"{where}.bernoulli must be <= 1 at its highest rate {top:g}, got {law.bernoulli * top:g}"
+        elif law.has_rate and law.mean * top > MAX_MEAN:
+            yield f"{where} must have a mean <= {MAX_MEAN} at its highest rate {top:g}, got {law.mean * top:g}"
+        elif law.has_rate and law.mean * top * level <= MAX_MEAN:
+            most = most_demand(law, top * level)
+            if most > MOST_DEMAND:
+                units = f"{MOST_DEMAND:,} units"
+                yield f"{where} must keep the demand of a slot within {units}, got {most:,} in one of 2**33"
+
+    def _highest_rate(self, product: int) -> float:
+        """Return what regimes and season multiply a product's mean demand by at most."""
+        of_regimes, of_season = self.rates(product)
+        return max(regime * season for regime in of_regimes for season in of_season)
+
+    def _demand_thresholds(self, product: int) -> int:
+        """Return how many thresholds a product's demand needs: as many at each level as at the highest."""
+        of_regimes, of_season = self.rates(product)
+        top, laws = self._highest_rate(product) * max(self.levels(product)), self.demand_laws(product)
+        sizes = [most_demand(law, top) for law in laws if law.has_rate and law.mean * top <= MAX_MEAN]
+        if len(laws) > 1:
+            sizes += [len(law.table) for law in laws if law.table is not None]
+        a_level = min(max(sizes, default=0), MOST_DEMAND)
+        return a_level * len(self.demand_levels(product)) * len(of_regimes) * len(of_season)
 
     def _product_faults(self) -> Iterator[str]:
         """Yield what is wrong with what products have of their own."""
@@ -264,7 +282,14 @@ class Scenario(Part):
         if vary.at is not None:
             yield f"vary[{i}].at must not be given for demand, which varies by product"
         for p, law in enumerate(self.laws):
-            if vary.product is not None and self.product_names[p] not in vary.product:
+            if not self._is_of(vary, p):
+                continue
+            if vary.laws is not None:
+                if law is not None and not (law.has_rate or law.table is not None):
+                    kind = "a trace" if law.saturated is None else "saturated demand"
+                    yield f"vary[{i}].laws must stand in place of a law that is told by its probabilities, got {kind}"
+                for k, one in enumerate(vary.laws):
+                    yield from self._law_faults(f"vary[{i}].laws[{k}]", one, self._highest_rate(p) * vary.high)
                 continue
             rates = self.rates(p)
             mean = (law.mean if law is not None and law.has_rate else 0.0) * max(rates[0]) * max(rates[1]) * vary.high
@@ -354,11 +379,38 @@ class Scenario(Part):
         return of_regimes, of_season
 
     def levels(self, product: int) -> tuple[float, ...]:
-        """Return what a product's mean demand may be multiplied by, from line to line."""
+        """Return what the mean of a product's law of demand may be multiplied by, from line to line."""
+        vary = self._varied_demand(product)
+        if vary is None:
+            return (1.0,)
+        if vary.laws is not None and vary.low == vary.high:
+            return (vary.low,)
+        return tuple(float(level) for level in np.linspace(vary.low, vary.high, DEMAND_LEVELS))
+
+    def demand_laws(self, product: int) -> tuple[DemandLaw, ...]:
+        """Return the laws of a product's demand that lines may have: its own, or those that stand in its place."""
+        vary, own = self._varied_demand(product), self.laws[product]
+        if vary is not None and vary.laws is not None:
+            return vary.laws
+        return () if own is None else (own,)
+
+    def demand_levels(self, product: int) -> tuple[tuple[int, float], ...]:
+        """Return the levels of a product's demand, in order: the number of the law, and what multiplies its mean.
+
+        Where demand varies, its value is the number of one of these levels: law by law, the least factor first.
+        """
+        return tuple((law, factor) for law in range(len(self.demand_laws(product))) for factor in self.levels(product))
+
+    def _varied_demand(self, product: int) -> Vary | None:
+        """Return how a product's demand varies, if it does."""
         for vary in self.vary:
-            if vary.parameter == "demand" and (vary.product is None or self.product_names[product] in vary.product):
-                return tuple(float(level) for level in np.linspace(vary.low, vary.high, DEMAND_LEVELS))
-        return (1.0,)
+            if vary.parameter == "demand" and self._is_of(vary, product):
+                return vary
+        return None
+
+    def _is_of(self, vary: Vary, product: int) -> bool:
+        """Whether a product is among those that an entry is for."""
+        return vary.product is None or (self.product_names or ("",))[product] in vary.product
 
     @property
     def followers(self) -> tuple[int, ...]:

@@ -35,6 +35,8 @@ def _more_demand(description: Description) -> bool:
     laws = [description["demand"].get("law"), *(p.get("law") for p in description.get("products", ()))]
     most = 1 / _highest_rate(description)
     changed = [_scale_law(law, 1.2, most) for law in laws if law is not None and law.get("saturated") is None]
+    for one in description.get("vary", ()):
+        changed += [_scale_law(law, 1.2, most / max(one["high"], 1)) for law in one.get("laws") or ()]
     return any(changed)
 
 

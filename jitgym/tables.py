@@ -375,8 +375,8 @@ def _demand(scenario: Scenario) -> dict[str, Any]:
         elif law.trace is not None:
             group = [_ints(law.trace)]
         else:
-            factors = [a * b * c for a in scenario.levels(p) for b in of_regimes for c in of_season]
-            group = [demand_thresholds(law, factor) for factor in factors]
+            among = [(scenario.demand_laws(p)[number], level) for number, level in scenario.demand_levels(p)]
+            group = [demand_thresholds(one, a * b * c) for one, a in among for b in of_regimes for c in of_season]
         size = max(len(table) for table in group)
         kinds.append(SATURATED if law.saturated else TRACE if law.trace is not None else COUNTS)
         sizes.append(size)
@@ -396,15 +396,15 @@ def _demand(scenario: Scenario) -> dict[str, Any]:
 
 
 def _mean_demands(scenario: Scenario) -> tuple[float, ...]:
-    """Return the mean demand a slot of each product, over regimes, season and levels; 0 if saturated."""
+    """Return the mean demand a slot of each product, over regimes, season, laws and levels; 0 if saturated."""
     regimes = scenario.demand.regimes
     weights = stationary(regimes.switch) if regimes else np.ones(1)
     means = []
-    for p, law in enumerate(scenario.laws):
+    for p in range(scenario.n_products):
         of_regimes, of_season = scenario.rates(p)
-        assert law is not None  # every product has one: the scenario is validated
         rate = float(np.dot(weights, of_regimes) * np.mean(of_season) * np.mean(scenario.levels(p)))
-        means.append(law.mean * rate)
+        laws = scenario.demand_laws(p)
+        means.append(sum(law.mean * rate for law in laws) / len(laws))
     return tuple(means)
 
 

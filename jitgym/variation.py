@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from jitgym.errors import InputError
 from jitgym.fields import PARAMETERS
-from jitgym.laws import DEMAND_LEVELS, TIMES
+from jitgym.laws import TIMES
 from jitgym.parts import Vary
 from jitgym.scenario import Scenario
 
@@ -57,7 +57,7 @@ def _varied(scenario: Scenario, vary: Vary) -> Iterator[Varied]:
     chosen = [p for p, name in enumerate(products) if vary.product is None or name in vary.product]
     if kind.axis == "product":
         for p in chosen:
-            yield Varied(vary.parameter, products[p], p, 0, DEMAND_LEVELS - 1, "level")
+            yield Varied(vary.parameter, products[p], p, 0, len(scenario.demand_levels(p)) - 1, "level")
         return
     names = scenario.supplier_names if kind.axis == "supplier" else scenario.stage_names
     for i in (names.index(name) for name in vary.at or scenario.places_to_vary(vary.parameter)):

@@ -11,7 +11,20 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from strategy_parts import Drawn, Has, chances, demands, durations, ends, features, some, stages, supplies
+from strategy_parts import (
+    Drawn,
+    Has,
+    chances,
+    chances_of_counts,
+    demands,
+    durations,
+    ends,
+    features,
+    rated_laws,
+    some,
+    stages,
+    supplies,
+)
 
 from jitgym.fields import KNOBS, OFF, PARAMETERS
 from jitgym.knobs import Knob
@@ -101,6 +114,18 @@ VALUES = {"slots": st.integers(1, 4), "probability": chances, "times": st.sample
 
 
 @st.composite
+def laws_of_demand(draw: st.DrawFn, scenario: Scenario) -> Drawn:
+    """Draw laws among which lines differ; one in two times as they are, tables among them where there are no rates."""
+    demand = scenario.demand
+    tops = [max(group) for p in range(scenario.n_products) for group in scenario.rates(p)]
+    laws = rated_laws(max(GROWTH, GROWTH * max(tops) ** 2))
+    if draw(st.booleans()):
+        return {"laws": draw(st.lists(laws, min_size=1, max_size=3))}
+    laws = laws if demand.regimes or demand.season else laws | chances_of_counts(5)
+    return {"laws": draw(st.lists(laws, min_size=1, max_size=16)), "low": 1, "high": 1}
+
+
+@st.composite
 def variations(draw: st.DrawFn, scenario: Scenario) -> list[Drawn]:
     """Draw the ranges of some parameters that a line has."""
     kinds = {kind.name: kind for kind in PARAMETERS if scenario.places_to_vary(kind.name)}
@@ -118,6 +143,8 @@ def variations(draw: st.DrawFn, scenario: Scenario) -> list[Drawn]:
         if kind.axis in ("stage_product", "product") and scenario.products:
             of = draw(st.lists(st.sampled_from(products), unique=True, min_size=name == "demand"))
             row |= {"product": of} if of else {}
+        if name == "demand" and draw(st.booleans()):
+            row |= draw(laws_of_demand(scenario))
         rows.append({**row, "at": at} if at else row)
     return rows
 

@@ -58,7 +58,8 @@ def _shares(weights: Iterable[int]) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def _tables(most: int) -> Draws:
+def chances_of_counts(most: int) -> Draws:
+    """Return tables of probabilities."""
     weights = st.builds(lambda some, last: [*some, last], st.lists(st.integers(0, 9), max_size=most), st.integers(1, 9))
     return weights.map(lambda weights: {"table": _shares(weights)})
 
@@ -71,7 +72,7 @@ def durations(tables: bool) -> Draws:
         st.builds(lambda mean: {"geometric": mean}, st.floats(1, 6)),
         st.fixed_dictionaries({"slots": st.integers(1, 4), "finish": st.sampled_from((0.2, 0.5, 1.0))}),
     )
-    return plain | _tables(4) if tables else plain
+    return plain | chances_of_counts(4) if tables else plain
 
 
 def some(draw: st.DrawFn, has: Has, feature: str) -> bool:
@@ -197,7 +198,7 @@ def supplies(
 
 
 @cache
-def _rated_laws(most: float) -> Draws:
+def rated_laws(most: float) -> Draws:
     """Return the laws with a mean, low enough to be multiplied by the most there is."""
     return st.one_of(
         st.builds(lambda p: {"bernoulli": p / most}, chances),
@@ -217,7 +218,7 @@ def _traces(least: int, most: int) -> Draws:
 
 @cache
 def _any_laws(most: float) -> Draws:
-    return st.one_of(_rated_laws(most), _tables(5), _traces(1, 9), st.just("saturated"))
+    return st.one_of(rated_laws(most), chances_of_counts(5), _traces(1, 9), st.just("saturated"))
 
 
 shortages = st.sampled_from(("backlog", "lost")) | st.builds(lambda n: {"limit": n}, st.integers(0, 8))
@@ -258,7 +259,7 @@ def demands(draw: st.DrawFn, product_names: Sequence[str], growth: float, has: H
                 if draw(st.booleans()):
                     product[key] = draw(st.lists(levels, min_size=n, max_size=n))
     if has & {"regimes", "season"}:
-        laws = _rated_laws(max(1.0, growth * highest_rate(demand, products)))
+        laws = rated_laws(max(1.0, growth * highest_rate(demand, products)))
     elif "phase" in has:
         n = draw(st.integers(1, 9))
         laws = _traces(n, n)
