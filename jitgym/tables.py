@@ -185,6 +185,7 @@ def build_tables(scenario: Scenario) -> Tables:
     demand = _demand(scenario)
     leads = [supplier.lead_time for supplier in suppliers]
     phase = scenario.demand.phase
+    most_units, units_a_slot, slot_limit = _growth(scenario, knobs, demand)
     return Tables(
         n_stages=len(stages),
         n_products=n_products,
@@ -217,7 +218,9 @@ def build_tables(scenario: Scenario) -> Tables:
         ledger=Layout(LEDGER, places),
         initial=_initial(scenario, state),
         random_phase=_period(scenario) if phase == "random" else 0,
-        **_growth(scenario, knobs, demand),
+        most_units=most_units,
+        units_a_slot=units_a_slot,
+        slot_limit=slot_limit,
         mean_demands=_mean_demands(scenario),
     )
 
@@ -496,7 +499,7 @@ def _initial(scenario: Scenario, state: Layout) -> Ints:
     return row
 
 
-def _growth(scenario: Scenario, knobs: tuple[Knob, ...], demand: dict[str, Any]) -> dict[str, int]:
+def _growth(scenario: Scenario, knobs: tuple[Knob, ...], demand: dict[str, Any]) -> tuple[int, int, int]:
     """Return how many units a line may hold, how many more there may be each slot, and for how long from its start."""
     n_products = scenario.n_products
     start = sum(item.initial for item in scenario.items)
@@ -522,4 +525,4 @@ def _growth(scenario: Scenario, knobs: tuple[Knob, ...], demand: dict[str, Any])
     saturated = any(law is not None and law.saturated for law in scenario.laws)
     most = (MOST_UNITS >> 3 if saturated else MOST_UNITS) - at_once
     a_slot = max(1, a_slot)
-    return {"most_units": most, "units_a_slot": a_slot, "slot_limit": max(0, most - start) // a_slot}
+    return most, a_slot, max(0, most - start) // a_slot

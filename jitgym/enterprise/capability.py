@@ -5,7 +5,7 @@ With ``c`` a capability, ``c0`` what customary practice holds without any progra
     upkeep needed    N = upkeep x (c - c0)
     upkeep given     m = min(1, I / N)
     money to grow    X = max(0, I - N)
-    c' = c + growth x (1 - c) x X / (X + half)  +  kaizen x people x visibility x (1 - c)  -  fading x (1 - m) x (c - c0)
+    c' = c + (1 - c) x (growth x X / (X + half) + kaizen x people x visibility) - fading x (1 - m) x (c - c0)
 
 Money has diminishing returns twice: by ``X / (X + half)``, and because less is left to gain. Kaizen is what people do
 without a programme; it needs trained people and problems that can be seen. ``visibility = v / (v + visible)``, with
@@ -75,10 +75,7 @@ class Abilities(Rows):
     def row(self) -> Floats:
         """All that sets parameters, one row for each company, as :class:`jitgym.enterprise.batch.Parameters` has it."""
         n = len(self.lines)
-        return np.concatenate(
-            [self.lines.reshape(n, -1), self.suppliers, 1 - self.disruption, np.ones((n, 1))], axis=1
-        )
-
+        return np.concatenate([self.lines.reshape(n, -1), self.suppliers, 1 - self.disruption, np.ones((n, 1))], axis=1)
 
 
 def starts(enterprise: Enterprise) -> tuple[Floats, Floats]:
@@ -121,7 +118,7 @@ class Growth:
         share = advanced / np.maximum(1, advanced + pulled)
         abilities.discipline += (1 - abilities.discipline) * share
 
-    def grow(self, abilities: Abilities, lines: Ints, suppliers: Ints, visible: Floats, pulled: Ints) -> None:
+    def grow(self, abilities: Abilities, lines: Floats, suppliers: Floats, visible: Floats, pulled: Ints) -> None:
         """Let a period pass.
 
         Args:
@@ -149,11 +146,9 @@ class Growth:
         for level in (c, s, abilities.discipline, abilities.disruption, abilities.effort):
             np.clip(level, 0.0, 1.0, out=level)  # rounding, and growth and kaizen together where both are extreme
 
-    def _upkeep(self, money: Ints, gain: Floats) -> tuple[Floats, Floats]:
+    def _upkeep(self, money: Floats, gain: Floats) -> tuple[Floats, Floats]:
         """Return what is left of the money to grow, and what fades for want of upkeep."""
         needed = self._d.upkeep * gain
         rest = np.maximum(money - needed, 0.0)
         held = np.divide(np.minimum(money, needed), needed, out=np.ones_like(gain), where=needed > 0)
         return rest, self._rate(self._d.fading) * (1 - held) * gain
-
-

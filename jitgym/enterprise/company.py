@@ -385,7 +385,7 @@ class _Run:
             down = (trouble.outage > 0)[:, self._supply]
             values[:, :, p.fail] = np.where(down, 1.0, values[:, :, p.fail])
             values[:, :, p.recover] = np.where(down, 2.0**-31, values[:, :, p.recover])
-        flat = np.minimum(values.reshape(-1, values.shape[-1]), most)
+        flat: Floats = np.minimum(values.reshape(-1, values.shape[-1]), most)
         simulator.vary(flat)
         return flat
 

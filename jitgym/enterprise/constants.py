@@ -2,11 +2,13 @@
 
 Each has its source, or the word *assumed*, and a range within which the conclusions are tried
 (:mod:`jitgym.enterprise.sensitivity`). Half-lives are in months of a year of twelve, whatever the planning period.
+References are listed in ``docs/enterprise.md``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
@@ -14,7 +16,7 @@ from pydantic import Field
 from jitgym.parts import Part
 
 
-def constant(default: float, low: float, high: float, source: str, **limits: float) -> Any:
+def constant(default: float, low: float, high: float, source: str, **limits: Any) -> Any:
     """Return a field of a constant.
 
     Args:
@@ -24,13 +26,13 @@ def constant(default: float, low: float, high: float, source: str, **limits: flo
         source: where the value is from, or *assumed*.
         limits: what a description may set it to, such as ``gt=0``.
     """
-    return Field(default=default, json_schema_extra={"range": [low, high], "source": source}, **limits)  # type: ignore[arg-type]
+    return Field(default=default, json_schema_extra={"low": low, "high": high, "source": source}, **limits)
 
 
 class Dynamics(Part):
     """How capabilities grow and fade, and what a roll-out does to people."""
 
-    growth: float = constant(9, 5, 18, "assumed", gt=0, le=1200)
+    growth: float = constant(9, 5, 18, "Schneiderman 1988: 7 to 11 months for work across functions", gt=0, le=1200)
     """Months in which unlimited spending closes half of a line's gap to the best."""
     half_spend: float = constant(3000, 1500, 6000, "assumed", gt=0)
     """Money a period, above the upkeep, at which a line's capability grows half as fast as with unlimited money."""
@@ -38,27 +40,32 @@ class Dynamics(Part):
     """Months in which unlimited training closes half of the gap of a line's people."""
     half_training: float = constant(2000, 1000, 4000, "assumed", gt=0)
     """Money a period, above the upkeep, at which people learn half as fast as with unlimited money."""
-    supplier_growth: float = constant(24, 12, 48, "assumed", gt=0, le=1200)
+    supplier_growth: float = constant(
+        18, 12, 36, "Schneiderman 1988: 14 to 22 months for work across firms", gt=0, le=1200
+    )
     """Months in which a supplier under full development closes half of its gap."""
-    supplier_delay: float = constant(12, 6, 24, "assumed", ge=0, le=1200)
+    supplier_delay: float = constant(6, 3, 12, "assumed", ge=0, le=1200)
     """Months of the lag from the money to the development that it pays (first order)."""
     half_develop: float = constant(3000, 1500, 6000, "assumed", gt=0)
     """Money a period, above the upkeep, at which a supplier's development is half of what it can be."""
     kaizen: float = constant(12, 6, 24, "assumed", gt=0, le=1200)
     """Months in which trained people who see all problems close half of the gap, without other money."""
-    visible: float = constant(0.03, 0.01, 0.1, "assumed", gt=0, le=1)
+    visible: float = constant(0.05, 0.02, 0.15, "assumed", gt=0, le=1)
     """Share of machine time lost in plain sight at which kaizen is half as fast as it can be."""
-    fading: float = constant(18, 12, 24, "assumed", gt=0, le=1200)
+    fading: float = constant(
+        18, 9, 36, "assumed; results of events fade within 6 to 12 months (Doolen et al.), practices in 8 years"
+        " with ordinary upkeep (Bloom et al. 2020)", gt=0, le=1200
+    )  # fmt: skip
     """Months in which half of a gain in capability is gone without upkeep."""
     upkeep: float = constant(1500, 750, 3000, "assumed", ge=0)
     """Money a period that holds the whole of one capability of a line or supplier; a part of it holds a part."""
-    discipline_fading: float = constant(18, 12, 24, "assumed", gt=0, le=1200)
+    discipline_fading: float = constant(12, 6, 24, "assumed", gt=0, le=1200)
     """Months in which half of the discipline of pull is gone where nobody is trained."""
     discipline_growth: float = constant(6, 3, 12, "assumed", gt=0, le=1200)
     """Months in which trained people close half of the gap to full discipline."""
     hoarding: float = constant(2.0, 0.5, 4.0, "assumed", ge=0, le=20)
     """Containers beside the cards where there is no discipline left, as a share of the cards."""
-    disruption: float = constant(0.5, 0.2, 0.9, "assumed", ge=0, le=1)
+    disruption: float = constant(0.5, 0.2, 0.9, "assumed; that there is a dip: Pil & MacDuffie 1996", ge=0, le=1)
     """Disruption by one more stage under pull among untrained people; among trained ones there is none."""
     settling: float = constant(3, 1.5, 6, "assumed", gt=0, le=1200)
     """Months in which half of a disruption is over."""
@@ -69,8 +76,8 @@ class Dynamics(Part):
 class Planning(Part):
     """How cards, releases and orders are computed: textbook formulas."""
 
-    lead: float = constant(60, 30, 90, "assumed", gt=0, le=100_000)
-    """Slots that push plans for each stage on the way of a unit; traditionally more than a week."""
+    lead: float = constant(60, 30, 90, "assumed: planned lead times of more than a week a stage", gt=0, le=100_000)
+    """Slots that push plans for each stage on the way of a unit."""
     review: int = Field(default=5, ge=1, le=1000)
     """Days from one run of the plan to the next under push."""
     item_cover: float = constant(80, 40, 160, "assumed", ge=0, le=100_000)
@@ -83,10 +90,22 @@ class Planning(Part):
     """Weight of the last period in the forecast of demand."""
 
 
-def constants_of(part: type[Part]) -> Iterator[tuple[str, float, float, float, str, str]]:
-    """Yield name, default, low, high, source and meaning of every constant of a part."""
+@dataclass(frozen=True)
+class Constant:
+    """One constant: its value unless an enterprise says otherwise, the range that it is tried in, and its source."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    source: str
+    meaning: str
+
+
+def constants_of(part: type[Part]) -> Iterator[Constant]:
+    """Yield every constant of a part."""
     for name, info in part.model_fields.items():
-        extra = info.json_schema_extra
-        if isinstance(extra, dict) and "range" in extra:
-            low, high = extra["range"]  # type: ignore[misc]
-            yield name, float(info.default), float(low), float(high), str(extra["source"]), str(info.description)  # type: ignore[arg-type]
+        extra: Any = info.json_schema_extra
+        if isinstance(extra, dict) and "source" in extra:
+            meaning = str(info.description)
+            yield Constant(name, float(info.default), extra["low"], extra["high"], extra["source"], meaning)

@@ -140,8 +140,8 @@ class Enterprise(Part):
         known = [kind.name for kind in PARAMETERS]
         for i, line in enumerate(self.lines):
             if isinstance(line.demand, tuple) and len(line.demand) != self.line.n_products:
-                n = self.line.n_products
-                yield f"lines[{i}].demand must be one law or a list of {n}, one for each product, got {len(line.demand)}"
+                n, got = self.line.n_products, len(line.demand)
+                yield f"lines[{i}].demand must be one law or a list of {n}, one for each product, got {got}"
             for law in self.laws_of(i):
                 if law is None or not law.has_rate:
                     yield f"lines[{i}].demand must be bernoulli, poisson or negative_binomial: it shifts"
@@ -173,13 +173,15 @@ class Enterprise(Part):
                 seen.add((effect.parameter, place))
             of_suppliers = next(k for k in PARAMETERS if k.name == effect.parameter).axis == "supplier"
             if of_suppliers != (capability == "supplier"):
-                whose = "stages" if of_suppliers else "suppliers"
-                yield f"{where} must set parameters of {'suppliers' if whose == 'suppliers' else 'stages'}, got {effect.parameter!r}"
+                whose = "suppliers" if capability == "supplier" else "stages"
+                yield f"{where} must set parameters of {whose}, got {effect.parameter!r}"
 
     @property
     def effects(self) -> tuple[tuple[str, Effect], ...]:
         """Every effect with the capability that it is of."""
-        return tuple((name, effect) for name in Capabilities.model_fields for effect in getattr(self.capabilities, name))
+        return tuple(
+            (name, effect) for name in Capabilities.model_fields for effect in getattr(self.capabilities, name)
+        )
 
     def laws_of(self, line: int) -> tuple[DemandLaw | None, ...]:
         """Return the law of demand of each product of a line."""
@@ -207,7 +209,9 @@ class Enterprise(Part):
     @cached_property
     def hash(self) -> str:
         """Twelve hexadecimal digits that change when anything but the description text changes."""
-        given = self.model_dump(mode="json", exclude={"description": True, "line": {"description"}}, exclude_defaults=True)
+        given = self.model_dump(
+            mode="json", exclude={"description": True, "line": {"description"}}, exclude_defaults=True
+        )
         return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:

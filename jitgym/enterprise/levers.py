@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.enterprise.description import Enterprise
-from jitgym.enterprise.parts import INVESTED
 from jitgym.errors import InputError
 from jitgym.knobs import Knob
 
@@ -27,8 +26,8 @@ ORDERS: Final = {
     BACK: "back: push at all stages",
 }
 """What a roll-out order may be."""
-OF_SUPPLIERS: Final = ("develop", "alternative")
-OF_LINES: Final = (*INVESTED, "rollout", "cards")
+OF_SUPPLIERS: Final[tuple[Kind, ...]] = ("develop", "alternative")
+OF_LINES: Final[tuple[Kind, ...]] = ("changeover", "quality", "maintenance", "training", "rollout", "cards")
 
 
 @dataclass(frozen=True)

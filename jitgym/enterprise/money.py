@@ -80,7 +80,6 @@ class Balance(Rows):
         return self.cash + self.working_capital
 
 
-
 @dataclass(frozen=True)
 class Account:
     """The flows of a period, each ``(n_companies,)`` in whole parts of the currency but what is told otherwise.

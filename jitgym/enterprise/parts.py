@@ -38,7 +38,7 @@ class Levers(Part):
     develop: Lever
     """Development of a supplier, in money; for each supplier that is no alternative."""
     alternative: Lever
-    """Share of the orders that an alternative supplier is to have; the first one above zero starts its qualification."""
+    """Share of the orders that an alternative supplier is to have; the first above zero starts its qualification."""
     changeover: Lever
     """Quick changeover, in money; for each line."""
     quality: Lever
@@ -214,5 +214,3 @@ class Shocks(Part):
     """A quality escape."""
     budget_cut: BudgetCut = BudgetCut()
     """A change of leadership preference."""
-
-

@@ -148,7 +148,9 @@ class Planner:
         """Return what may be released into the first stages: the plan's, or as much as their cards allow."""
         shape = (len(plan.pulled), len(self._line.stages), self._line.n_products)
         credits = simulator.state("credits").reshape(shape)
-        held = sum(simulator.state(field) for field in ("queue", "job", "store")).reshape(shape) + credits
+        held = credits.astype(np.int64)
+        for field in ("queue", "job", "store"):
+            held += simulator.state(field).reshape(shape)
         week = self._constants.review * self._line.slots_per_step
         owed = (simulator.state("backlog") + simulator.state("known")).reshape(len(plan.pulled), -1)
         found = np.zeros((len(plan.pulled), len(self._entries)), dtype=np.int64)

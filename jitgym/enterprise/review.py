@@ -27,7 +27,11 @@ MEASURES: Final = {
     "breakdowns": ("per 1000 slots", 50.0, "breakdowns, all machines"),
     "down": ("share", 0.2, "machine time down or waiting for repair"),
     "oee": ("share", 1.0, "overall equipment effectiveness, of all machines"),
-    "visible": ("share", 0.1, "machine time lost in plain sight: stopped at a defect, or starved at a stage under pull"),
+    "visible": (
+        "share",
+        0.1,
+        "machine time lost in plain sight: stopped at a defect, starved at a stage under pull",
+    ),
 }
 """Measures of a line: unit, what they are divided by in the observation, and formula."""
 
@@ -78,7 +82,8 @@ class Review:
             "visible": seen / machine_slots,
         }
         table = np.stack([values[name] for name in MEASURES], axis=-1)
-        return np.nan_to_num(table).reshape(-1, self._n_lines, len(MEASURES))
+        found: Floats = np.nan_to_num(table).reshape(-1, self._n_lines, len(MEASURES))
+        return found
 
     def suppliers(self, ledger: Ledger) -> Floats:
         """Return the share of units that each supplier delivered on time, ``(n_companies, n_suppliers)``; 1 of none."""
@@ -94,4 +99,5 @@ class Review:
 
 def _or(values: Floats, otherwise: float) -> Floats:
     """Return values, with something else for NaN."""
-    return np.where(np.isnan(values), otherwise, values)
+    found: Floats = np.where(np.isnan(values), otherwise, values)
+    return found

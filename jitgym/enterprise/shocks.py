@@ -54,7 +54,6 @@ class Trouble(Rows):
         )
 
 
-
 class Fate:
     """Draws what happens, and the errors of audits.
 
@@ -76,7 +75,7 @@ class Fate:
         """Return uniforms in (0, 1), ``(n_companies, n_words)``."""
         own = child_seeds(seeds, periods.astype(np.uint32) | _COMPANY)
         words = words_of(own, self._n_suppliers + 3 * self._n_lines + 1 + self.n_audited)
-        return (words + 0.5) / 2.0**32
+        return (words.astype(np.float64) + 0.5) / 2.0**32
 
     def strike(self, trouble: Trouble, seeds: Seeds, periods: Ints) -> Floats:
         """Let a period begin: troubles go on, end and begin.

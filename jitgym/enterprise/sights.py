@@ -1,4 +1,4 @@
-"""What the management of a company sees: scorecards and their trend, audits with errors, money, and the plan of roll-out.
+"""What the management of a company sees: scorecards and their trend, audits with errors, money and the roll-out.
 
 Never a true capability, what is under way at a supplier, or how long a trouble lasts.
 """
@@ -96,7 +96,8 @@ class Overview:
             axis=1,
         )
         row = np.concatenate([of_lines.reshape(n, -1), of_suppliers.reshape(n, -1), company], axis=1)
-        return np.clip(row, -BOUND, BOUND).astype(np.float32)
+        found: npt.NDArray[np.float32] = np.clip(row, -BOUND, BOUND).astype(np.float32)
+        return found
 
     def audits(self) -> tuple[Floats, Floats]:
         """Return capabilities as audits tell them: of lines ``(n, n_lines, 5)``, of suppliers ``(n, n_suppliers)``."""

@@ -171,8 +171,8 @@ class EnterpriseMOVectorEnv(EnterpriseVectorEnv):
 
 
 def _info(period: Period) -> dict[str, Any]:
-    account = {
-        name: value / COIN for name, value in vars(period.account).items() if name != "supplier_units"
-    } | {"supplier_units": period.account.supplier_units}
+    account = {name: value / COIN for name, value in vars(period.account).items() if name != "supplier_units"} | {
+        "supplier_units": period.account.supplier_units
+    }
     measures = {name: period.measures[:, :, i] for i, name in enumerate(MEASURES)}
     return {"account": account, "measures": measures, "on_time": period.on_time, "stage": period.stage}
