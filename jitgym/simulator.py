@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Literal
 
@@ -349,9 +350,8 @@ class Simulator:
         Raises:
             InputError: lines that are not there, bad seeds, or ``into`` is of other lines; nothing is changed then.
         """
-        chosen, luck = self._numbers("lines", lines), np.asarray(seeds)
-        if luck.shape != chosen.shape or luck.dtype.kind not in "iu" or (luck < 0).any():
-            raise InputError(f"seeds must be {len(chosen)} integers >= 0, got {luck.dtype} of shape {luck.shape}")
+        chosen = self._numbers("lines", lines)
+        luck = _luck(seeds, len(chosen))
         if into is None:
             into = self._empty(len(chosen))
         elif into is self or into.n_lines != len(chosen) or not self._is_alike(into):
@@ -359,8 +359,43 @@ class Simulator:
                 f"into must be another simulator with {len(chosen)} lines of scenario {self.scenario.name!r} "
                 f"({self.scenario.hash}), got {into.n_lines} of {into.scenario.name!r} ({into.scenario.hash})"
             )
-        into._take(self, chosen, luck.astype(np.uint64))
+        tick = self.tables.state.start("tick")
+        into._state[:, tick] = self._state[0, tick, 0]  # it turns the rings as they are turned here
+        # what is left of the last block is filled with copies, so that it holds no impossible line
+        lanes = np.arange(into._state.shape[0] * LANES)
+        filled = np.minimum(lanes, len(chosen) - 1)
+        into._take(lanes, self, chosen[filled], luck[filled])
+        into._slots_uncounted = self._slots_uncounted
         return into
+
+    def put(self, lines: npt.ArrayLike, source: Simulator, source_lines: npt.ArrayLike, seeds: npt.ArrayLike) -> None:
+        """Let chosen lines of this batch stand where lines of another batch stand, each to meet luck of its own.
+
+        Line ``lines[k]`` becomes what line ``k`` of ``source.fork(source_lines, seeds)`` is: state, parameters and the
+        knobs that it is under; what was to come to it in d slots still does. The other lines go on untouched.
+
+        Args:
+            lines: numbers of lines of this batch, ``(n,)``, all different.
+            source: a simulator of the same scenario, whatever its size, its backend and the slots that it has made;
+                also this one.
+            source_lines: numbers of lines of ``source``, ``(n,)``, in any order, also several times.
+            seeds: episode seeds, ``(n,)`` integers >= 0.
+
+        Raises:
+            InputError: lines that are not there or given twice, as many source lines or seeds as there are not, or
+                ``source`` is of another scenario; nothing is changed then.
+        """
+        if not isinstance(source, Simulator) or not self._is_alike(source):
+            other = f"{source.scenario.name!r} ({source.scenario.hash})" if isinstance(source, Simulator) else source
+            raise InputError(
+                f"source must be a simulator of scenario {self.scenario.name!r} ({self.scenario.hash}), got {other}"
+            )
+        chosen = self._different("lines", lines)
+        taken = source._numbers("source_lines", source_lines)
+        if len(taken) != len(chosen):
+            raise InputError(f"source_lines must be {len(chosen)}, one for each of lines, got {len(taken)}")
+        self._take(chosen, source, taken, _luck(seeds, len(chosen)))
+        self._slots_uncounted = max(self._slots_uncounted, source._slots_uncounted)
 
     def _numbers(self, what: str, lines: npt.ArrayLike) -> Places:
         """Return numbers of lines of this batch, or raise."""
@@ -392,18 +427,31 @@ class Simulator:
         other._allocate()
         return other
 
-    def _take(self, source: Simulator, lines: Places, seeds: npt.NDArray[np.uint64]) -> None:
-        """Become the chosen lines of another batch, each under the luck of its seed."""
-        n_blocks, n_entries, _ = self._state.shape
-        # what is left of the last block is filled with copies, so that it holds no impossible line
-        filled = np.empty(n_blocks * LANES, dtype=np.intp)
-        filled[: self.n_lines], filled[self.n_lines :] = lines, lines[-1]
-        rows = source._state.transpose(0, 2, 1).reshape(-1, n_entries).take(filled, axis=0)
-        self._state[...] = rows.reshape(n_blocks, LANES, n_entries).transpose(0, 2, 1)
-        self._knobs[:, : self.n_lines] = source._knobs[:, lines]
-        block, lane = np.divmod(np.arange(self.n_lines), LANES)
-        self._write_seeds(block, lane, seeds, np.zeros(self.n_lines, dtype=np.uint32), seeds)
-        self._slots_uncounted = source._slots_uncounted
+    def _take(self, lines: Places, source: Simulator, taken: Places, seeds: npt.NDArray[np.uint64]) -> None:
+        """Let lines of this batch become lines of another one, each under the luck of its seed."""
+        block, lane = np.divmod(taken, LANES)
+        rows = source._state[block, :, lane]
+        if self._tick != source._tick:
+            for start, length in self._rings():
+                due = np.arange(length)  # so many slots from now
+                here, there = (start + (batch._tick + due) % length for batch in (self, source))
+                rows[:, here] = rows[:, there]
+            rows[:, self.tables.state.start("tick")] = self._state[0, self.tables.state.start("tick"), 0]
+        block, lane = np.divmod(lines, LANES)
+        self._state[block, :, lane] = rows
+        self._knobs[:, lines] = source._knobs[:, taken]
+        self._write_seeds(block, lane, seeds, np.zeros(len(lines), dtype=np.uint32), seeds)
+
+    @property
+    def _tick(self) -> int:
+        """The slots that the batch has made: the same in all of its lines."""
+        return int(self._state[0, self.tables.state.start("tick"), 0]) & 0xFFFFFFFF
+
+    def _rings(self) -> Iterator[tuple[int, int]]:
+        """Yield where in the state each ring that ``tick`` turns begins, and its length."""
+        t = self.tables
+        for starts, lengths in ((t.ring_start, t.lead), (t.advance_start, t.notice)):
+            yield from ((start, n) for start, n in zip(starts.tolist(), lengths.tolist(), strict=True) if n > 0)
 
     def copy(self) -> Simulator:
         """Return a simulator that goes on from here on its own: same lines, same luck, nothing shared that changes."""
@@ -414,6 +462,14 @@ class Simulator:
     def __getstate__(self) -> dict[str, Any]:
         """Pickle without the compiled part, which is made again when needed."""
         return {**self.__dict__, "_stepper": None}
+
+
+def _luck(seeds: npt.ArrayLike, n: int) -> npt.NDArray[np.uint64]:
+    """Return episode seeds of n lines, or raise."""
+    luck = np.asarray(seeds)
+    if luck.shape != (n,) or luck.dtype.kind not in "iu" or (luck < 0).any():
+        raise InputError(f"seeds must be {n} integers >= 0, got {luck.dtype} of shape {luck.shape}")
+    return luck.astype(np.uint64)
 
 
 def _join(low: npt.NDArray[np.uint32], high: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:

@@ -86,7 +86,7 @@ class Values:
         self._less = np.array([one.unit == "probability" for one in varied], dtype=np.float64)
         self._whole = np.array([one.unit in ("slots", "level") for one in varied], dtype=bool)
         bounds = np.array([(one.low, one.high) for one in varied], dtype=np.float64).reshape(-1, 2)
-        self.low, self.high = np.rint(bounds.T * self._per_unit - self._less).astype(np.int32)
+        self.low, self.high = (np.rint(bounds.T * self._per_unit) - self._less).astype(np.int32)
 
     def natural(self, held: Ints) -> Floats:
         """Return in their own units what the tables hold, ``(n, n_varied)``."""

@@ -477,7 +477,10 @@ def renamed(scenario):
         (lambda s: s.step([5] * 7, slots=-1), "slots must be an integer >= 0, got -1"),
         (lambda s: s.step([5] * 7, slots=2.0), "slots must be an integer >= 0, got 2.0"),
         (lambda s: s.step([5] * 7, slots=True), "slots must be an integer >= 0, got True"),
-        (lambda s: s.step([5] * 7, slots=10**9), r"a line must be reset before it could outgrow 32 bits, in \d+ slots, got 1000000000"),
+        (
+            lambda s: s.step([5] * 7, slots=10**9),
+            r"must be reset before it could outgrow 32 bits, in \d+ slots, got 1000000000",
+        ),
         (lambda s: s.advance(-1), "slots must be an integer >= 0, got -1"),
         (lambda s: s.reset(mask=np.ones(N)), r"mask must be 21 booleans, got float64 of shape \(21,\)"),
         (lambda s: s.reset(mask=[True]), r"mask must be 21 booleans, got bool of shape \(1,\)"),

@@ -243,6 +243,15 @@ def test_the_ends_of_a_range_can_be_set_though_they_are_rounded(line):
     assert simulator.state("varied").tolist() == [[threshold(0.3), 1365], [threshold(0.7), 2731]]
 
 
+@pytest.mark.parametrize("value", [0.0, 2.0**-32, 0.3, 0.5 + 2.0**-32, 0.5 + 3 * 2.0**-32, 1.0])
+def test_a_probability_is_held_as_its_threshold_also_half_way_between_two(line, value):
+    simulator = varied(line, entry("on_time", value, value, "mill"), n_lines=2)
+    held = [[threshold(value)]] * 2
+    assert simulator.state("varied").tolist() == held
+    simulator.vary([value])
+    assert simulator.state("varied").tolist() == held
+
+
 def test_some_lines_are_set_and_the_others_stay():
     simulator = Simulator(all_vary(), 37, seed=3)
     values, rng = simulator.parameters(), np.random.default_rng(1)

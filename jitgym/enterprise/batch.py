@@ -207,5 +207,7 @@ def demand_levels(lines: Places, shift: Floats, low: float, high: float) -> Floa
         high: the most.
     """
     if high == low:
-        return lines + 0.0 * shift
-    return lines * float(DEMAND_LEVELS) + np.rint((shift - low) / (high - low) * (DEMAND_LEVELS - 1))
+        return np.broadcast_to(lines.astype(np.float64), shift.shape)
+    found: Floats = np.rint((shift - low) / (high - low) * (DEMAND_LEVELS - 1))
+    found += lines * DEMAND_LEVELS
+    return found
