@@ -116,6 +116,21 @@ class Period:
     working_capital: Ints
 
 
+@dataclass(frozen=True)
+class Records:
+    """What a company has on record of its history, day by day.
+
+    Attributes:
+        demand: of each product, ``(n_days, n_lines, n_products)``.
+        promised: units that each supplier promised for the day, ``(n_days, n_suppliers)``.
+        on_time: those of them that came on that day.
+    """
+
+    demand: Ints
+    promised: Ints
+    on_time: Ints
+
+
 class Companies:
     """A batch of companies of one enterprise.
 
@@ -131,6 +146,7 @@ class Companies:
         levers: what a decision vector holds.
         simulator: the lines.
         state: all else.
+        records: of the history that all companies share.
 
     Example:
         >>> firms = Companies("components", n_companies=2, seed=1)
@@ -156,7 +172,7 @@ class Companies:
         scenario = batch_scenario(self.enterprise)
         self.simulator = Simulator(scenario, self.n_companies * self._n_lines, 0, backend, n_threads)
         self._company = _Run(self.enterprise, self.levers, self.simulator)
-        self._history, self._opening = self._company.history(backend)
+        self._history, self._opening, self.records = self._company.history(backend)
         self.state = self._opening.repeated(self.n_companies)
         self.reset(seed)
 
@@ -258,24 +274,34 @@ class _Run:
 
     # -- the start --
 
-    def history(self, backend: Literal["core", "oracle"]) -> tuple[Simulator, State]:
-        """Return the lines of one company after its history, and where it stands."""
+    def history(self, backend: Literal["core", "oracle"]) -> tuple[Simulator, State, Records]:
+        """Return the lines of one company after its history, where it stands, and what it has on record."""
         enterprise = self._enterprise
         simulator = Simulator(self._line, self._n_lines, 0, backend)
         state = self._fresh(simulator)
+        days: list[Ledger] = []
         for _ in range(HISTORY_YEARS * enterprise.periods_per_year):
-            self.period(simulator, state, self._levers.at_rest[None], calm=True)
+            self.period(simulator, state, self._levers.at_rest[None], calm=True, days=days)
         balance = state.balance
-        state.balance = self._books.opening(balance.inventory, balance.sold, balance.bought)
+        state.balance = self._books.opening(balance.stock, balance.sold, balance.bought)
         state.period[...] = 0
         state.pool[...] = 0
-        return simulator, state
+        return simulator, state, self._records(days)
+
+    def _records(self, days: list[Ledger]) -> Records:
+        supply = _supply(self._enterprise)
+        demand = np.stack([day["demand"].reshape(self._n_lines, -1) for day in days])
+        promised, on_time = (
+            np.stack([np.bincount(supply.ravel(), day[field].ravel(), len(self._enterprise.suppliers)) for day in days])
+            for field in ("promised", "delivered_on_time")
+        )
+        return Records(demand, promised.astype(np.int64), on_time.astype(np.int64))
 
     def _fresh(self, simulator: Simulator) -> State:
         enterprise, n_lines = self._enterprise, self._n_lines
         n_suppliers, n_products = len(enterprise.suppliers), self._line.n_products
         means = [[law.mean if law is not None else 0.0 for law in enterprise.laws_of(i)] for i in range(n_lines)]
-        stock = self._books.inventory(simulator).sum(keepdims=True)
+        stock = self._books.inventory(simulator)[None]
         sold, bought = (np.zeros((1, n), dtype=np.int64) for n in self._books.outstanding)
         waiting = [[0 if s.alternative is None else NEVER for s in enterprise.suppliers]]
 
@@ -306,8 +332,15 @@ class _Run:
 
     # -- a period --
 
-    def period(self, simulator: Simulator, state: State, decisions: Ints, calm: bool = False) -> Period:
-        """Let a period pass; ``calm``: without trouble, audits and budget."""
+    def period(
+        self,
+        simulator: Simulator,
+        state: State,
+        decisions: Ints,
+        calm: bool = False,
+        days: list[Ledger] | None = None,
+    ) -> Period:
+        """Let a period pass; ``calm``: without trouble, audits and budget. The ledger of each day is added to a list."""
         if not calm:
             state.audit[...] = self._fate.strike(state.trouble, state.seed, state.period)
             self._grant(state)
@@ -315,7 +348,7 @@ class _Run:
         self._roll_out(state, decisions, advanced)
         parameters = self._set_parameters(simulator, state)
         plan = self._plan(state, parameters, decisions)
-        ledger = self._run_days(simulator, state, plan)
+        ledger = self._run_days(simulator, state, plan, days)
         account = self._books.close(state.balance, ledger, self._books.inventory(simulator), spent.sum(axis=1))
         measures = self._review.lines(ledger, account, state.stage)
         on_time = self._review.suppliers(ledger)
@@ -422,15 +455,14 @@ class _Run:
             shares[:, :, own] = 1 - np.minimum(1.0, total)
         return shares
 
-    def _run_days(self, simulator: Simulator, state: State, plan: Plan) -> Ledger:
+    def _run_days(self, simulator: Simulator, state: State, plan: Plan, days: list[Ledger] | None) -> Ledger:
         ordered = state.ordered.reshape(len(plan.pulled), -1)
         ledger = None
         for day in range(self._enterprise.days):
             counted = simulator.step(self._planner.knobs(simulator, plan, day, ordered))
-            if ledger is None:
-                ledger = counted
-            else:
-                ledger.array[...] += counted.array
+            ledger = counted if ledger is None else ledger + counted
+            if days is not None:
+                days.append(counted)
         assert ledger is not None  # a period has a day at least
         return ledger
 

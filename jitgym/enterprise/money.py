@@ -51,23 +51,29 @@ def coins(amount: float, what: str) -> int:
 
 @dataclass
 class Balance(Rows):
-    """What a company owns and owes, each ``(n_companies,)`` but the last two.
+    """What a company owns and owes.
 
     Attributes:
-        cash: money at hand; below zero it is borrowed.
-        inventory: items, units in process and in stores.
-        receivables: what customers owe.
-        payables: what suppliers wait for.
+        cash: money at hand, ``(n_companies,)``; below zero it is borrowed.
+        stock: worth of items, units in process and in stores of each line, ``(n_companies, n_lines)``.
+        receivables: what customers owe, ``(n_companies,)``.
+        payables: what suppliers wait for, ``(n_companies,)``.
         sold: revenue of the last periods, the newest first, ``(n_companies, n_terms)``.
         bought: purchases, likewise.
     """
 
     cash: Ints
-    inventory: Ints
+    stock: Ints
     receivables: Ints
     payables: Ints
     sold: Ints
     bought: Ints
+
+    @property
+    def inventory(self) -> Ints:
+        """Worth of all stock, ``(n_companies,)``."""
+        total: Ints = self.stock.sum(axis=1)
+        return total
 
     @property
     def working_capital(self) -> Ints:
@@ -101,6 +107,7 @@ class Account:
         line_inventory: worth of the stock of each line at the end, ``(n_companies, n_lines)``.
         line_revenue: revenue of each line.
         line_cost_of_sales: the same of cost of sales.
+        line_profit: profit of each line, before overhead and investment.
         supplier_purchases: what each supplier charged, ``(n_companies, n_suppliers)``.
         supplier_units: what each delivered, in units.
     """
@@ -121,6 +128,7 @@ class Account:
     line_inventory: Ints
     line_revenue: Ints
     line_cost_of_sales: Ints
+    line_profit: Ints
     supplier_purchases: Ints
     supplier_units: Ints
 
@@ -192,18 +200,16 @@ class Bookkeeper:
         found: Ints = worth + (simulator.state("stock").astype(np.int64) * self._material).sum(axis=1)
         return found
 
-    def opening(self, inventory: Ints, sold: Ints, bought: Ints) -> Balance:
+    def opening(self, stock: Ints, sold: Ints, bought: Ints) -> Balance:
         """Return the balance of companies that begin.
 
         Args:
-            inventory: ``(n_companies,)``.
+            stock: worth of it, ``(n_companies, n_lines)``.
             sold: revenue of the last periods, the newest first, ``(n_companies, n)``.
             bought: purchases, likewise.
         """
-        cash = np.full(len(inventory), coins(self._enterprise.money.cash, "money.cash"), dtype=np.int64)
-        return Balance(
-            cash, inventory.copy(), _owed(sold, self._sold_for), _owed(bought, self._bought_for), sold, bought
-        )
+        cash = np.full(len(stock), coins(self._enterprise.money.cash, "money.cash"), dtype=np.int64)
+        return Balance(cash, stock.copy(), _owed(sold, self._sold_for), _owed(bought, self._bought_for), sold, bought)
 
     def close(self, balance: Balance, ledger: Ledger, inventory: Ints, investment: Ints) -> Account:
         """Close a period: change the balance, and return the flows.
@@ -227,16 +233,17 @@ class Bookkeeper:
         line_cost_of_sales = by_line((sales * self._outgoing[-1]).sum(axis=1))
         taken = by_line(ledger["delivered"] - ledger["rejected"])
         charged = taken * self._charge
-        added = by_line((at_stages("finished").sum(axis=2) * self._added).sum(axis=1)).sum(axis=1)
-        operating = by_line(ledger.array @ self._prices).sum(axis=1)
+        line_added = by_line((at_stages("finished").sum(axis=2) * self._added).sum(axis=1))
+        line_operating = by_line(ledger.array @ self._prices)
+        added, operating = line_added.sum(axis=1), line_operating.sum(axis=1)
         revenue, purchases = line_revenue.sum(axis=1), charged.sum(axis=(1, 2))
         overhead = np.full(n, self._overhead, dtype=np.int64)
-        line_inventory = by_line(inventory)
-        stock = line_inventory.sum(axis=1)
-        change = stock - balance.inventory
+        stock = by_line(inventory)
+        change = stock - balance.stock
+        line_profit = line_revenue - charged.sum(axis=2) - line_added - line_operating.sum(axis=2) + change
         before = balance.working_capital
         spent = added + operating.sum(axis=1) + overhead + investment
-        profit = revenue - purchases - spent + change
+        profit = line_profit.sum(axis=1) - overhead - investment
         receipts = balance.receivables + revenue
         payments = balance.payables + purchases
         _push(balance.sold, revenue)
@@ -245,14 +252,30 @@ class Bookkeeper:
         balance.payables = _owed(balance.bought, self._bought_for)
         receipts = receipts - balance.receivables
         payments = payments - balance.payables
-        balance.inventory = stock
+        balance.stock = stock
         balance.cash = balance.cash + receipts - payments - spent
         charge = np.rint(self._capital * (before + balance.working_capital) / 2).astype(np.int64)
         return Account(
-            revenue, purchases, added, operating, overhead, investment, change, receipts, payments, profit, charge,
-            profit - charge, line_cost_of_sales.sum(axis=1), line_inventory, line_revenue, line_cost_of_sales,
-            self._by_supplier(charged), self._by_supplier(taken),
-        )  # fmt: skip
+            revenue=revenue,
+            purchases=purchases,
+            added=added,
+            operating=operating,
+            overhead=overhead,
+            investment=investment,
+            inventory_change=change.sum(axis=1),
+            receipts=receipts,
+            payments=payments,
+            profit=profit,
+            capital_charge=charge,
+            economic_profit=profit - charge,
+            cost_of_sales=line_cost_of_sales.sum(axis=1),
+            line_inventory=stock,
+            line_revenue=line_revenue,
+            line_cost_of_sales=line_cost_of_sales,
+            line_profit=line_profit,
+            supplier_purchases=self._by_supplier(charged),
+            supplier_units=self._by_supplier(taken),
+        )
 
     def _by_supplier(self, flows: Ints) -> Ints:
         """Add flows of lines ``(n_companies, n_lines, n_places)`` up by supplier of the company."""
