@@ -340,7 +340,7 @@ class _Run:
         calm: bool = False,
         days: list[Ledger] | None = None,
     ) -> Period:
-        """Let a period pass; ``calm``: without trouble, audits and budget. The ledger of each day is added to a list."""
+        """Let a period pass; ``calm``: without trouble, audits and budget. ``days`` gets the ledger of each day."""
         if not calm:
             state.audit[...] = self._fate.strike(state.trouble, state.seed, state.period)
             self._grant(state)
