@@ -59,14 +59,14 @@ class Analysis:
             suits.append(2 * good > sold.sum())
             total = demand[:, line].sum(axis=1)
             spread.append(pattern_of(total).cv if total.any() else np.inf)
-        order = np.lexsort((spread, ~np.array(suits)))
+        order = np.lexsort((np.array(spread), ~np.array(suits, dtype=bool)))
         promised, on_time = records.promised.sum(axis=0), records.on_time.sum(axis=0)
         judgements = tuple(
             judge(_interval(int(good), int(n)), ON_TIME) if n else "not shown"
             for good, n in zip(on_time, promised, strict=True)
         )
         late = np.array([judgement == "fails" for judgement in judgements], dtype=bool)
-        return cls(tuple(verdicts), np.array(suits), order, judgements, late)
+        return cls(tuple(verdicts), np.array(suits, dtype=bool), order, judgements, late)
 
 
 def _verdict(daily: npt.NDArray[np.int64], weekly: npt.NDArray[np.int64]) -> Verdict:

@@ -251,6 +251,49 @@ class Companies:
         self.simulator.restore(snapshot[head + size :])
         self.state.from_bytes(snapshot[head : head + size])
 
+    def fork(self, companies: npt.ArrayLike, seeds: npt.ArrayLike, into: Companies | None = None) -> Companies:
+        """Return a batch whose company ``k`` stands where company ``companies[k]`` stands, and meets other luck.
+
+        Args:
+            companies: numbers of companies of this batch, ``(n,)``, in any order, also several times.
+            seeds: of the luck from now on, ``(n,)`` integers >= 0; the same seeds, the same luck.
+            into: companies of an earlier fork of the same size, to be overwritten.
+
+        Raises:
+            InputError: companies that are not there, bad seeds, or ``into`` is of others.
+        """
+        chosen, luck = np.asarray(companies), np.asarray(seeds)
+        if chosen.ndim != 1 or not len(chosen) or chosen.dtype.kind not in "iu":
+            raise InputError(f"companies must be one or more integers, got {chosen.dtype} of shape {chosen.shape}")
+        if chosen.min() < 0 or chosen.max() >= self.n_companies:
+            raise InputError(f"companies must be in 0..{self.n_companies - 1}, got {chosen.min()}..{chosen.max()}")
+        if luck.shape != chosen.shape or luck.dtype.kind not in "iu" or (luck < 0).any():
+            raise InputError(f"seeds must be {len(chosen)} integers >= 0, got {luck.dtype} of shape {luck.shape}")
+        if into is None:
+            into = copy.copy(self)
+            into.n_companies = len(chosen)
+            into.simulator = Simulator(
+                self.simulator.scenario,
+                len(chosen) * self._n_lines,
+                0,
+                self.simulator.backend,
+                self.simulator.n_threads,
+            )
+        elif into is self or into.n_companies != len(chosen) or into.enterprise.hash != self.enterprise.hash:
+            raise InputError(f"into must be {len(chosen)} companies of {self.enterprise.name!r}, got others")
+        lines = (chosen[:, None] * self._n_lines + np.arange(self._n_lines)).ravel()
+        roots = luck.astype(np.uint64)
+        self.simulator.fork(lines, line_seeds(roots, self._n_lines), into=into.simulator)
+        into.state = self.state.taken(chosen)
+        into.state.root[...] = into.state.seed[...] = roots
+        into.state.episode[...] = 0
+        return into
+
+    @property
+    def capital_rate(self) -> float:
+        """What a period of capital costs, as a share of it."""
+        return self._company.capital_rate
+
     def copy(self) -> Companies:
         """Return companies that go on from here on their own: same luck, nothing shared that changes."""
         return copy.deepcopy(self)
@@ -271,6 +314,11 @@ class _Run:
         self._rollout = coins(enterprise.money.rollout, "money.rollout")
         self._units: Ints = np.array([coins(lever.unit, lever.name) for lever in levers.levers], dtype=np.int64)
         self._supply = _supply(enterprise)
+
+    @property
+    def capital_rate(self) -> float:
+        """What a period of capital costs, as a share of it."""
+        return self._books.capital_rate
 
     # -- the start --
 
