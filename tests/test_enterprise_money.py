@@ -293,7 +293,10 @@ def test_amounts_are_whole_coins() -> None:
         ({"line": {"finance": {"price": 0.00001}}}, r"line\.finance\.price must be a whole number of 1/10000"),
         ({"line": {"finance": {"material": 0.00001}}}, r"line\.finance.* must be a whole number of 1/10000"),
         ({"line": {"prices": {"wip": 0.00001}}}, r"line\.prices \(wip\) must be a whole number of 1/10000, got 1e-05"),
-        ({"suppliers": [{**SMALL["suppliers"][0], "price": 1.0000001}, SMALL["suppliers"][1]]}, r"suppliers\.price must be .* got 20\.0"),
+        (
+            {"suppliers": [{**SMALL["suppliers"][0], "price": 1.0000001}, SMALL["suppliers"][1]]},
+            r"suppliers\.price must be .* got 20\.0",
+        ),
         (
             {
                 "suppliers": [
