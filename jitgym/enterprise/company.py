@@ -38,6 +38,8 @@ Bools = npt.NDArray[np.bool_]
 
 HISTORY_YEARS = 2
 """Years before the first decision: long enough for stocks to settle."""
+MONEY = ("develop", *INVESTED)
+"""Levers whose steps are money."""
 NEVER = -1
 """Periods until an alternative supplier may deliver, where nobody has begun to qualify it."""
 
@@ -298,6 +300,8 @@ class Companies:
         """Return companies that go on from here on their own: same luck, nothing shared that changes."""
         return copy.deepcopy(self)
 
+    __copy__ = copy  # a shallow copy would share the lines and the state
+
 
 class _Run:
     """Runs periods: all that companies of an enterprise share and that does not change."""
@@ -312,7 +316,8 @@ class _Run:
         self._review = Review(enterprise, self._line)
         self._budget = coins(enterprise.money.budget, "money.budget")
         self._rollout = coins(enterprise.money.rollout, "money.rollout")
-        self._units: Ints = np.array([coins(lever.unit, lever.name) for lever in levers.levers], dtype=np.int64)
+        units = [coins(lever.unit, lever.name) if lever.kind in MONEY else 0 for lever in levers.levers]
+        self._units: Ints = np.array(units, dtype=np.int64)
         self._supply = _supply(enterprise)
 
     @property
@@ -436,7 +441,7 @@ class _Run:
             spent[:, column] = np.where(goes, self._rollout, 0)
             state.pool -= spent[:, column]
             advanced[:, line] = goes
-        invested = np.concatenate([columns[kind] for kind in ("develop", *INVESTED)])
+        invested = np.concatenate([columns[kind] for kind in MONEY])
         asked = decisions[:, invested] * self._units[invested]
         total = asked.sum(axis=1)
         share = np.minimum(1.0, state.pool / np.maximum(1, total))

@@ -45,7 +45,7 @@ def coins(amount: float, what: str) -> int:
     """
     found = round(amount * COIN)
     if abs(found - amount * COIN) > 1e-6 * max(1.0, abs(found) * 1e-6):
-        raise EnterpriseError(f"{what} must be a whole number of 1/{COIN}, got {amount!r}")
+        raise EnterpriseError(f"{what} must be a whole number of 1/{COIN}, got {float(amount)!r}")
     return found
 
 
