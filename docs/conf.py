@@ -12,7 +12,7 @@ author = "jitgym contributors"
 release = metadata.version("jitgym")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
-exclude_patterns = ["generate.py", "pictures.py"]
+exclude_patterns = ["*.py"]
 templates_path = ["templates"]
 
 html_theme = "furo"

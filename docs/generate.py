@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import enterprise_tables
+
 from jitgym.fields import KNOBS, LEDGER, OBSERVATION, STATE
 from jitgym.files import markdown_table
 from jitgym.fit.schema import schema_tables
@@ -169,10 +171,22 @@ def push_pull_page() -> str:
     return _with_table("push_pull.md", "comparison", f"\n{results}")
 
 
+def enterprise_page() -> str:
+    """Return the page of the enterprise with everything in it that the package and its files say."""
+    page = _text(FOLDER / "enterprise.md")
+    for what, table in enterprise_tables.parts().items():
+        page = _replaced(page, what, f"\n{table}\n")
+    return page
+
+
 def _with_table(name: str, what: str, table: str) -> str:
     """Return a page with what stands between two marks replaced."""
+    return _replaced(_text(FOLDER / name), what, table)
+
+
+def _replaced(page: str, what: str, table: str) -> str:
     begin, end = f"<!-- {what}: written by docs/generate.py -->", f"<!-- end of the {what} -->"
-    before, _, rest = _text(FOLDER / name).partition(begin)
+    before, _, rest = page.partition(begin)
     return f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
 
 
@@ -206,6 +220,7 @@ PAGES = {
     "anchors.md": anchors_page,
     "kpis.md": kpis_page,
     "push_pull.md": push_pull_page,
+    "enterprise.md": enterprise_page,
     "fit.md": lambda: _with_table("fit.md", "columns", schema_tables()),
     "../README.md": readme,
     "../benchmarks/results/contest/standings.md": standings_page,

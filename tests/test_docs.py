@@ -49,7 +49,7 @@ EXTRAS = {"jitgym.parallel": "pettingzoo", "jitgym.dataset": "h5py", "RecordVide
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("page", ["interfaces", "teaching"])
+@pytest.mark.parametrize("page", ["interfaces", "teaching", "enterprise"])
 def test_python_of_the_guides_runs(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINARI_DATASETS_PATH", "")  # put back to what it was, whatever a block sets it to
     found = blocks(ROOT / "docs" / f"{page}.md", "python")
