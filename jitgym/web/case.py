@@ -1,7 +1,6 @@
 """The case: a lesson in which a student runs a company, part by part, read from ``configs/lessons/company.yaml``.
 
-What its answers claim is measured over many runs of plays: a rule of management, with decisions of its own from a period
-on.
+What its answers claim is measured over many runs of plays: a rule of management with decisions of its own.
 """
 
 from __future__ import annotations
@@ -63,10 +62,17 @@ class Play(_Part):
 
 
 class TakenOver(_Part):
-    """Who runs the company before the student does, and for how many periods."""
+    """Who runs the company before the student does, and for how many periods.
+
+    Attributes:
+        who: a play of the case or a rule.
+        periods: how many.
+        yours: kinds of levers that the student then decides on, while the other goes on deciding the rest; none: all.
+    """
 
     who: str
     periods: int = Field(ge=1, le=1000)
+    yours: tuple[Kind, ...] = ()
 
 
 class Claim(_Part):

@@ -18,7 +18,7 @@ from jitgym.enterprise.runs import Policy
 from jitgym.errors import InputError
 from jitgym.files import nearest
 from jitgym.web import rivals
-from jitgym.web.case import Case, CasePart, Scripted, load_case
+from jitgym.web.case import Case, Scripted, TakenOver, load_case
 from jitgym.web.chronicle import consultants_report
 from jitgym.web.lessons import faults_of
 from jitgym.web.looks import MEASURE_LABELS
@@ -132,14 +132,10 @@ class HeadOffice:
         seed = case.luck + self._seed if wanted.seed is None else wanted.seed
         names = (*(part.rivals or offer.rivals), *offer.agents)
         title = f"{case.title}: {part.title}"
-        before = part.taken_over.periods if part.taken_over is not None else 0
-        return self._tenure(offer, title, seed, part.periods, names, self._predecessor(offer, case, part), before)
+        return self._tenure(offer, title, seed, part.periods, names, part.taken_over, case)
 
     @staticmethod
-    def _predecessor(offer: Offer, case: Case, part: CasePart) -> Callable[[Companies], Policy] | None:
-        if part.taken_over is None:
-            return None
-        name = part.taken_over.who
+    def _predecessor(offer: Offer, case: Case, name: str) -> Callable[[Companies], Policy]:
         play = case.plays.get(name)
         if play is not None:
             return lambda companies: Scripted(companies, play)
@@ -152,16 +148,23 @@ class HeadOffice:
         seed: int,
         end: int,
         names: tuple[str, ...],
-        predecessor: Callable[[Companies], Policy] | None = None,
-        taken_over: int = 0,
+        before: TakenOver | None = None,
+        case: Case | None = None,
     ) -> Tenure:
         def described() -> dict[str, Any]:
-            return {**self._described(offer), "rivals": [{"name": name, "does": offer.does(name)} for name in names]}
+            beside = [{"name": name, "does": offer.does(name)} for name in names]
+            return {**self._described(offer), "rivals": beside, "predecessor": before.who if before else None}
 
         def beside(luck: int) -> list[Rival]:
             return self._race(offer, luck).enter(names)
 
-        return Tenure(title, lambda luck: self._start(offer, luck), beside, seed, end, predecessor, taken_over, described)
+        def start(luck: int) -> Companies:
+            return self._start(offer, luck)
+
+        if before is None or case is None:
+            return Tenure(title, start, beside, seed, end, described=described)
+        predecessor = self._predecessor(offer, case, before.who)
+        return Tenure(title, start, beside, seed, end, predecessor, before.periods, before.yours, described)
 
     def _offer(self, name: str) -> Offer:
         if name not in self.offers:

@@ -37,6 +37,7 @@ def looks() -> dict[str, Any]:
         ],
     }
 
+
 MEASURE_LABELS: dict[str, dict[str, Any]] = {
     "turns": {"label": "stock turns", "unit": "a year", "times": 1.0, "good": 1},
     "fill_rate": {"label": "fill rate", "unit": "%", "times": 100.0, "good": 1},

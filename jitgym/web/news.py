@@ -15,7 +15,7 @@ from jitgym.enterprise.review import MEASURES
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Tone = Literal["bad", "pain", "good", "neutral", "own"]
+Tone = Literal["bad", "pain", "short", "good", "neutral", "own"]
 
 PAIN: Final = 0.8
 """Fill rate below which customers are in the news."""
@@ -28,14 +28,16 @@ class News:
     """One sentence.
 
     Attributes:
-        tone: whether it is bad luck, pain of customers, good, neither, or of one's own making.
+        tone: whether it is bad luck, pain of customers, shortness of money, good, neither, or of one's own making.
         about: the line or supplier, or empty: the company.
         text: the sentence.
+        word: the same in a word or two; empty: there is none.
     """
 
     tone: Tone
     about: str
     text: str
+    word: str = ""
 
     def as_data(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -97,12 +99,15 @@ def _of_suppliers(companies: Companies, before: Situation, now: Situation) -> It
     for i, supplier in enumerate(companies.enterprise.suppliers):
         name = said(supplier.name)
         if _begins(before.outage[i], now.outage[i]):
-            idle = "" if now.waiting[i] == 0 else " You have no orders there yet."
-            yield News("bad" if not idle else "neutral", supplier.name, f"The {name} is down: it delivers nothing.{idle}")
+            if now.waiting[i] == 0:
+                yield News("bad", supplier.name, f"The {name} is down: it delivers nothing.", "down")
+            else:
+                yield News("neutral", supplier.name, f"The {name} is down; you have no orders there yet.", "down")
         elif before.outage[i] > 0 and now.outage[i] == 0:
             yield News("good", supplier.name, f"The {name} delivers again.")
         if before.waiting[i] > 0 and now.waiting[i] == 0:
-            yield News("own", supplier.name, f"The {name} is qualified: from now on it delivers the share that you give it.")
+            text = f"The {name} is qualified: from now on it delivers the share that you give it."
+            yield News("own", supplier.name, text)
 
 
 def _of_lines(companies: Companies, before: Situation, now: Situation) -> Iterator[News]:
@@ -110,12 +115,13 @@ def _of_lines(companies: Companies, before: Situation, now: Situation) -> Iterat
     for i, name in enumerate(companies.enterprise.line_names):
         if now.shift[i] != before.shift[i]:
             went = "fell" if now.shift[i] < before.shift[i] else "rose"
-            yield News("neutral", name, f"Demand of {said(name)} {went} to {now.shift[i]:.2f} times that of the start.")
+            text = f"Demand of {said(name)} {went} to {now.shift[i]:.2f} times that of the start."
+            yield News("neutral", name, text, f"demand × {now.shift[i]:.2f}")
         if _begins(before.escape[i], now.escape[i]):
-            yield News("bad", name, f"A bad lot at {said(name)}: many more defects than usual.")
+            yield News("bad", name, f"A bad lot at {said(name)}: many more defects than usual.", "bad lot")
         if now.fill[i] < PAIN <= before.fill[i]:
-            text = f"Customers of {said(name)} wait: {now.fill[i]:.0%} were served from stock; backlog {backlog[i]:.1f} days."
-            yield News("pain", name, text)
+            served = f"{now.fill[i]:.0%} were served from stock; backlog {backlog[i]:.1f} days"
+            yield News("pain", name, f"Customers of {said(name)} wait: {served}.", "customers wait")
 
 
 def _of_headquarters(companies: Companies, before: Situation, now: Situation) -> Iterator[News]:
@@ -133,19 +139,20 @@ def _of_own_making(
     stages = enterprise.line.stage_names
     for i, column in enumerate(columns["rollout"]):
         name, order = enterprise.line_names[i], decisions[column]
-        wanted = order == PILOT and before.stage[i] == 0 or order == NEXT and 0 < before.stage[i] < len(stages)
+        wanted = (order == PILOT and before.stage[i] == 0) or (order == NEXT and 0 < before.stage[i] < len(stages))
         if now.stage[i] > before.stage[i]:
             yield News("own", name, f"{said(name).capitalize()}: {stages[-int(now.stage[i])]} is under pull.")
         elif order == BACK and before.stage[i] > 0:
             yield News("own", name, f"{said(name).capitalize()} went back to push at all stages.")
         elif wanted:
-            yield News("bad", name, f"No money was left to put one more stage of {said(name)} under pull.")
+            text = f"No money was left to put one more stage of {said(name)} under pull."
+            yield News("short", name, text, "no money")
     for column in columns["alternative"]:
         place = companies.levers.levers[column].place
         name = enterprise.supplier_names[place]
         if before.waiting[place] == NEVER and decisions[column] > 0:
             if now.waiting[place] == NEVER:
-                yield News("bad", name, f"No money was left to qualify the {said(name)}.")
+                yield News("short", name, f"No money was left to qualify the {said(name)}.", "no money")
             else:
                 yield News("own", name, f"The qualification of the {said(name)} has begun.")
     levers = companies.levers.levers
@@ -153,7 +160,7 @@ def _of_own_making(
     asked = sum(int(decisions[c]) * levers[c].unit for c in invested)
     paid = float(spent[invested].sum())
     if paid < asked - 1:
-        yield News("bad", "", f"The budget reached for {paid / asked:.0%} of what was to be invested.")
+        yield News("short", "", f"The budget reached for {paid / asked:.0%} of what was to be invested.")
 
 
 def _begins(before: int | np.integer[Any], now: int | np.integer[Any]) -> bool:

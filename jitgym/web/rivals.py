@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -63,17 +63,28 @@ class Offer:
         return (*self.rivals, *self.agents)
 
 
-def decisions_of(policy: Policy, chronicle: Chronicle, periods: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Let a policy run a company for some periods; yield its decisions, after each has been done."""
-    companies = chronicle.companies
-    codec = ActionCodec(tuple(lever.knob for lever in companies.levers.levers))
-    if isinstance(policy, Watcher):
-        policy.watch(companies)
-    memory: Any = None
-    for period in range(periods):
-        actions, memory = policy.predict(chronicle.sight, memory, np.array([period == 0]), True)
-        chronicle.step(codec.decode(actions)[0])
-        yield chronicle.decisions[-1]
+class Deputy:
+    """A policy that decides for a company from its start, period by period, and remembers.
+
+    Args:
+        policy: what decides.
+        chronicle: of the company.
+    """
+
+    def __init__(self, policy: Policy, chronicle: Chronicle) -> None:
+        self._policy, self._chronicle = policy, chronicle
+        companies = chronicle.companies
+        self._codec = ActionCodec(tuple(lever.knob for lever in companies.levers.levers))
+        if isinstance(policy, Watcher):
+            policy.watch(companies)
+        self._memory: Any = None
+
+    def decide(self) -> npt.NDArray[np.int64]:
+        """Return what the policy decides now, ``(n_levers,)``; to be asked once in every period."""
+        begins = np.array([len(self._chronicle) == 0])
+        actions, self._memory = self._policy.predict(self._chronicle.sight, self._memory, begins, True)
+        found: npt.NDArray[np.int64] = self._codec.decode(actions)[0]
+        return found
 
 
 class Rival:
@@ -102,8 +113,9 @@ class Rival:
     def run(self) -> None:
         """Go through all periods; what goes wrong is a fault, and ends it."""
         try:
-            for _ in decisions_of(self._make(self.chronicle.companies), self.chronicle, self._horizon):
-                pass
+            deputy = Deputy(self._make(self.chronicle.companies), self.chronicle)
+            for _ in range(self._horizon):
+                self.chronicle.step(deputy.decide())
         except Exception as error:  # whatever an agent does, the student's company goes on
             self.fault = f"{self.name} gave up: {error}"
 

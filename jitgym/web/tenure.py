@@ -21,7 +21,7 @@ from jitgym.enterprise.runs import Policy
 from jitgym.errors import InputError
 from jitgym.web.chronicle import Chronicle
 from jitgym.web.lessons import faults_of
-from jitgym.web.rivals import Rival, decisions_of
+from jitgym.web.rivals import Deputy, Rival
 from jitgym.web.verdict import Contender, verdict
 
 Ints = npt.NDArray[np.int64]
@@ -91,6 +91,8 @@ class Tenure:
         end: periods after which it ends.
         predecessor: who runs it before the student does, for a company; None: nobody.
         taken_over: periods that the predecessor runs it.
+        yours: kinds of levers that the student then decides on, while the predecessor goes on deciding the rest; none:
+            the student decides on all.
         described: what is told to the page besides.
 
     Attributes:
@@ -112,6 +114,7 @@ class Tenure:
         end: int,
         predecessor: Callable[[Companies], Policy] | None = None,
         taken_over: int = 0,
+        yours: tuple[str, ...] = (),
         described: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self.title, self.player, self.end = title, "", end
@@ -120,6 +123,7 @@ class Tenure:
         self.touched = time.monotonic()
         self._start, self._rivals_of, self._described = start, rivals, described
         self._predecessor, self.taken_over = predecessor, taken_over if predecessor is not None else 0
+        self._yours = yours
         self._lock = threading.RLock()
         self.earlier: Chronicle | None = None
         self._settled: tuple[int, dict[str, Any]] | None = None
@@ -127,18 +131,33 @@ class Tenure:
 
     def _begin(self, seed: int) -> None:
         self.seed = seed
-        self.chronicle = Chronicle(self._start(seed))
+        self._open()
         self.rivals = list(self._rivals_of(seed))
         self.desired: Ints = self.chronicle.companies.levers.at_rest.copy()
-        if self._predecessor is not None:
-            for decisions in decisions_of(
-                self._predecessor(self.chronicle.companies), self.chronicle, self.taken_over
-            ):
-                self.desired = self._held(decisions)
+        if self._deputy is not None:
+            for _ in range(self.taken_over):
+                self.chronicle.step(self._deputy.decide())
+            self.desired = self._held(self.chronicle.decisions[-1])
+
+    def _open(self) -> None:
+        """Take the company from its start."""
+        self.chronicle = Chronicle(self._start(self.seed))
+        predecessor = self._predecessor
+        self._deputy = None if predecessor is None else Deputy(predecessor(self.chronicle.companies), self.chronicle)
+
+    def _shared(self, decisions: Ints) -> Ints:
+        """Return the student's decisions, with those of the predecessor where it goes on deciding."""
+        if self._deputy is None or not self._yours:
+            return decisions
+        columns = self.chronicle.companies.levers.columns
+        shared: Ints = self._deputy.decide()
+        for kind in self._yours:
+            shared[columns[kind]] = decisions[columns[kind]]
+        return shared
 
     def _held(self, decisions: Ints) -> Ints:
         """Return decisions as they stand for the next period: roll-out orders go back to hold."""
-        held = decisions.copy()
+        held: Ints = decisions.copy()
         held[self.chronicle.companies.levers.columns["rollout"]] = HOLD
         return held
 
@@ -187,6 +206,7 @@ class Tenure:
 
     def _pass(self, decisions: Ints, periods: int, stop: bool) -> None:
         for _ in range(min(periods, self.end - self.period)):
+            decisions = self._shared(decisions)
             self.chronicle.step(decisions)
             decisions = self._held(decisions)
             if stop and any(news.tone == "bad" for news in self.chronicle.news[-1]):
@@ -203,8 +223,10 @@ class Tenure:
             raise InputError(f"period must be in {self.taken_over}..{self.period - 1}, got {period}")
         self._keep()
         past = self.chronicle.decisions
-        self.chronicle = Chronicle(self._start(self.seed))
+        self._open()
         for decisions in past[:period]:
+            if self._deputy is not None:
+                self._deputy.decide()  # it remembers what it sees
             self.chronicle.step(decisions)
         self.desired = past[period].copy()
         self.tries += 1
@@ -218,6 +240,7 @@ class Tenure:
             "title": self.title,
             "end": self.end,
             "taken_over": self.taken_over,
+            "yours": list(self._yours) or None,
             **self._described(),
         }
 

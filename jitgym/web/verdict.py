@@ -106,9 +106,7 @@ def _payback(contenders: Sequence[Contender], enterprise: Enterprise) -> list[fl
     if base is None:
         return [None] * len(contenders)
     year = enterprise.periods_per_year
-    return [
-        None if one is base else float(months_to_payback(one.run, base.run, year)[0]) for one in contenders
-    ]
+    return [None if one is base else float(months_to_payback(one.run, base.run, year)[0]) for one in contenders]
 
 
 def entries(run: Run, enterprise: Enterprise) -> dict[str, float]:
@@ -222,7 +220,8 @@ def _service(contenders: Sequence[Contender], enterprise: Enterprise) -> str:
     worst = min(range(len(enterprise.lines)), key=lambda line: you.mean("fill_rate", line))
     text = f"You served {you.mean('fill_rate'):.0%} of all orders from stock"
     rest = "; " + ", ".join(f"{one.name} {one.mean('fill_rate'):.0%}" for one in others) if others else ""
-    return f"{text}{rest}. Your worst line was {said(enterprise.line_names[worst])} with {you.mean('fill_rate', worst):.0%}."
+    name, fill = said(enterprise.line_names[worst]), you.mean("fill_rate", worst)
+    return f"{text}{rest}. Your worst line was {name} with {fill:.0%}."
 
 
 def _spending(contenders: Sequence[Contender]) -> str:
@@ -263,9 +262,11 @@ def _of_lines(you: Contender, contenders: Sequence[Contender], companies: Compan
         pulled = stages[:, line] > 0
         if not suits[line] and pulled.mean() > 0.1:
             own = float(you.run.measure("fill_rate")[0, pulled, line].mean())
-            text = f"You put {said(name)} under pull, whose demand the report called not suited: {own:.0%} served from stock"
+            text = f"You put {said(name)} under pull, though its demand does not suit: {own:.0%} served from stock"
             if base is not None:
-                text += f"; under push, in the same periods, {base.run.measure('fill_rate')[0, pulled, line].mean():.0%}"
+                text += (
+                    f"; under push, in the same periods, {base.run.measure('fill_rate')[0, pulled, line].mean():.0%}"
+                )
             yield f"{text}."
         discipline = float(you.run.discipline[0, -1, line])
         if stages[-1, line] > 0 and discipline < 0.7:
