@@ -108,12 +108,15 @@ def lessons(
     runs: Annotated[int, typer.Option(help="Runs that the figures are means of.")] = 1000,
     seed: SeedOption = 0,
 ) -> None:
-    """List the lessons of the teaching page, or show one: its text, questions, and what its lines do on average."""
-    from jitgym.web.outline import lesson_outline, lessons_table
+    """List the lessons of the teaching page, or show one: its text, questions, and what is seen on average."""
+    from jitgym.web.lessons import COMPANY
+    from jitgym.web.outline import case_outline, lesson_outline, lessons_table
 
     console = Console(markup=False, highlight=False)
     if lesson is None:
         console.print(lessons_table())
+    elif lesson == COMPANY:
+        console.print(case_outline(at_least(2, "runs", runs), at_least(0, "seed", seed)))
     else:
         console.print(lesson_outline(lesson, at_least(2, "runs", runs), at_least(0, "seed", seed)))
 

@@ -25,11 +25,9 @@ from jitgym.enterprise.runs import RESULTS, Run, results, run
 from jitgym.errors import InputError
 from jitgym.files import nearest, read_yaml, scenario_folder
 from jitgym.seeds import seed_bank
-from jitgym.web.lessons import Question, faults_of
+from jitgym.web.lessons import COMPANY, Question, faults_of
 from jitgym.web.trap import kaizen_pace
 
-CASE: Final = "company"
-"""The name of the lesson."""
 OTHERS: Final = ("capability", "people", "discipline", "kaizen", "inventory")
 """What may be claimed of besides measures and results; kaizen is what people close of the gap in a period."""
 
@@ -259,7 +257,7 @@ class Trials:
 
 def case_file() -> Path:
     """Return the file of the case."""
-    return scenario_folder() / "lessons" / f"{CASE}.yaml"
+    return scenario_folder() / "lessons" / f"{COMPANY}.yaml"
 
 
 def load_case() -> Case:
@@ -278,6 +276,6 @@ def _read_case(path: Path, changed_at: int) -> Case:
     try:
         return Case.model_validate(read_yaml(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:
-        raise InputError(f"lesson {CASE}: {error}") from None
+        raise InputError(f"lesson {COMPANY}: {error}") from None
     except ValidationError as error:
-        raise InputError("\n".join(f"lesson {CASE}: {fault}" for fault in faults_of(error))) from None
+        raise InputError("\n".join(f"lesson {COMPANY}: {fault}" for fault in faults_of(error))) from None

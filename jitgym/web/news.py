@@ -72,6 +72,11 @@ class Situation:
         )
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share in words: 0.31 is "31 %"."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def said(name: str) -> str:
     """Return a name as it is said: ``second_foundry`` is "second foundry"."""
     return name.replace("_", " ")
@@ -120,14 +125,14 @@ def _of_lines(companies: Companies, before: Situation, now: Situation) -> Iterat
         if _begins(before.escape[i], now.escape[i]):
             yield News("bad", name, f"A bad lot at {said(name)}: many more defects than usual.", "bad lot")
         if now.fill[i] < PAIN <= before.fill[i]:
-            served = f"{now.fill[i]:.0%} were served from stock; backlog {backlog[i]:.1f} days"
+            served = f"{percent(now.fill[i])} were served from stock; backlog {backlog[i]:.1f} days"
             yield News("pain", name, f"Customers of {said(name)} wait: {served}.", "customers wait")
 
 
 def _of_headquarters(companies: Companies, before: Situation, now: Situation) -> Iterator[News]:
     times = companies.enterprise.shocks.budget_cut.times
     if _begins(before.cut, now.cut):
-        yield News("bad", "", f"Headquarters cut the budget for improvement to {times:.0%}.")
+        yield News("bad", "", f"Headquarters cut the budget for improvement to {percent(times)}.")
     elif before.cut > 0 and now.cut == 0:
         yield News("good", "", "Headquarters restored the budget for improvement.")
 
@@ -160,7 +165,7 @@ def _of_own_making(
     asked = sum(int(decisions[c]) * levers[c].unit for c in invested)
     paid = float(spent[invested].sum())
     if paid < asked - 1:
-        yield News("short", "", f"The budget reached for {paid / asked:.0%} of what was to be invested.")
+        yield News("short", "", f"The budget reached for {percent(paid / asked)} of what was to be invested.")
 
 
 def _begins(before: int | np.integer[Any], now: int | np.integer[Any]) -> bool:

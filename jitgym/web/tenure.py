@@ -202,7 +202,8 @@ class Tenure:
         levers = self.chronicle.companies.levers
         if any(abs(value) > 1 << 31 for value in decisions):
             raise InputError(f"decisions must be of their ranges, got {max(decisions, key=abs)}")
-        return levers.checked(np.array(decisions, dtype=np.int64), 1)[0]
+        checked: Ints = levers.checked(np.array(decisions, dtype=np.int64), 1)[0]
+        return checked
 
     def _pass(self, decisions: Ints, periods: int, stop: bool) -> None:
         for _ in range(min(periods, self.end - self.period)):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from jitgym.enterprise.description import Enterprise
 from jitgym.enterprise.runs import Run
-from jitgym.web.news import said
+from jitgym.web.news import percent, said
 
 Floats = npt.NDArray[np.float64]
 
@@ -93,10 +93,11 @@ def _occasion(
     gains = [float(_a_year(pace[side, line], enterprise).mean()) for side in sides]
     more = int(cards[sides[1], line].max() - cards[period - 1, line]) * unit
     year, of_year = divmod(period, enterprise.periods_per_year)
+    before, after = (percent(share, 1) for share in seen)
     text = (
         f"Year {year + 1}, period {of_year + 1}: you put {more} cards of each product back at {said(name)}. In the "
-        f"periods before, {seen[0]:.1%} of machine time was lost in plain sight; after it {seen[1]:.1%}. What people "
-        f"improve by themselves went from {gains[0]:.0%} of the gap a year to {gains[1]:.0%}."
+        f"periods before, {before} of machine time was lost in plain sight; after it {after}. "
+        f"What people improve by themselves went from {percent(gains[0])} of the gap a year to {percent(gains[1])}."
     )
     return {"line": name, "period": period, "more": more, "visible": seen, "kaizen": gains, "text": text}
 

@@ -15,7 +15,7 @@ from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import Enterprise
 from jitgym.enterprise.runs import RESULTS, Run, months_to_payback, results, run_of
 from jitgym.web.chronicle import Chronicle
-from jitgym.web.news import said
+from jitgym.web.news import percent, said
 from jitgym.web.trap import buffer_trap
 
 Floats = npt.NDArray[np.float64]
@@ -184,10 +184,13 @@ def _who_won(order: Sequence[Contender], you: Contender) -> str:
     close = abs(top - second) < CLOSE * max(abs(top), 1.0)
     word = "narrowly won" if close else "won"
     text = f"{first.subject} {word}: {money(top)} of economic profit a year."
-    others = _listed([f"{one.name} {money(one.results['economic_profit'])}" for one in rest])
+    if round(top - second) == 0:
+        text = f"{first.subject} and {rest[0].name} came to the same: {money(top)} of economic profit a year."
+        rest = rest[1:]
+    if rest:
+        text += f" Then: {_listed([f'{one.name} ' + money(one.results['economic_profit']) for one in rest])}."
     place = 1 + [one.name for one in order].index(you.name)
-    tail = "" if first is you else f" You came {_ordinal(place)} of {len(order)}."
-    return f"{text} Then: {others}.{tail}"
+    return text if you not in rest else f"{text} You came {_ordinal(place)} of {len(order)}."
 
 
 def _ordinal(place: int) -> str:
@@ -204,24 +207,26 @@ def _why(you: Contender, rival: Contender, enterprise: Enterprise) -> str:
     else:
         word = "more" if total > 0 else "less"
         head = f"You made {money(abs(total))} a year {word} than {rival.name}."
-    largest = sorted(gaps, key=lambda key: -abs(gaps[key]))[:2]
+    largest = [key for key in sorted(gaps, key=lambda key: -abs(gaps[key]))[:2] if round(gaps[key])]
+    if not largest:
+        return f"You did what {rival.name} did, and nothing differs."
     parts = [f"{WHAT[key]} ({'+' if gaps[key] > 0 else ''}{money(gaps[key])} a year for you)" for key in largest]
     return f"{head} What differs most: {_listed(parts)}."
 
 
 def _stock(contenders: Sequence[Contender]) -> str:
     you, *others = contenders
-    text = f"In the last year your lines held {you.stock:.0%} of the stock that you began with"
-    return f"{text}{'; ' if others else ''}{', '.join(f'{one.name} {one.stock:.0%}' for one in others)}."
+    text = f"In the last year your lines held {percent(you.stock)} of the stock that you began with"
+    return f"{text}{'; ' if others else ''}{', '.join(f'{one.name} {percent(one.stock)}' for one in others)}."
 
 
 def _service(contenders: Sequence[Contender], enterprise: Enterprise) -> str:
     you, *others = contenders
     worst = min(range(len(enterprise.lines)), key=lambda line: you.mean("fill_rate", line))
-    text = f"You served {you.mean('fill_rate'):.0%} of all orders from stock"
-    rest = "; " + ", ".join(f"{one.name} {one.mean('fill_rate'):.0%}" for one in others) if others else ""
+    text = f"You served {percent(you.mean('fill_rate'))} of all orders from stock"
+    rest = "; " + ", ".join(f"{one.name} {percent(one.mean('fill_rate'))}" for one in others) if others else ""
     name, fill = said(enterprise.line_names[worst]), you.mean("fill_rate", worst)
-    return f"{text}{rest}. Your worst line was {name} with {fill:.0%}."
+    return f"{text}{rest}. Your worst line was {name} with {percent(fill)}."
 
 
 def _spending(contenders: Sequence[Contender]) -> str:
@@ -262,11 +267,10 @@ def _of_lines(you: Contender, contenders: Sequence[Contender], companies: Compan
         pulled = stages[:, line] > 0
         if not suits[line] and pulled.mean() > 0.1:
             own = float(you.run.measure("fill_rate")[0, pulled, line].mean())
-            text = f"You put {said(name)} under pull, though its demand does not suit: {own:.0%} served from stock"
+            text = f"You put {said(name)} under pull, though its demand does not suit: {percent(own)} served from stock"
             if base is not None:
-                text += (
-                    f"; under push, in the same periods, {base.run.measure('fill_rate')[0, pulled, line].mean():.0%}"
-                )
+                pushed = float(base.run.measure("fill_rate")[0, pulled, line].mean())
+                text += f"; under push, in the same periods, {percent(pushed)}"
             yield f"{text}."
         discipline = float(you.run.discipline[0, -1, line])
         if stages[-1, line] > 0 and discipline < 0.7:

@@ -34,7 +34,7 @@ export class Firm {
       [new Curves("Fill rate", (value) => `${Math.round(value * 100)} %`, firm.per_year, { least: 0.6, most: 1 }), (rows) => smoothed(rows.map(({ fill }) => fill)), "Fill rate, mean of half a year"],
     ];
     this._build();
-    this.take(firm.state);
+    this.take(firm.state, Math.max(0, firm.state.period - firm.per_year));
     this.decisions.set(firm.state.desired);
     this._refresh();
   }
@@ -61,10 +61,10 @@ export class Firm {
     this.tiles = html("dl", { class: "co-tiles" });
     this.key = html("ul", { class: "legend who" });
     this.end_box = html("section", { class: "co-end", "aria-label": "How it ended", hidden: true });
-    this.report = html("details", { class: "co-report", open: true }, html("summary", {}, "The consultants' report"), report(firm));
+    this.report = html("details", { class: "co-report", open: firm.state.period === 0 }, html("summary", {}, "The consultants' report"), report(firm));
     const name = html("input", { maxlength: 40, size: 12, value: firm.state.player, onchange: () => this.tell({ do: "name", name: name.value }) });
     this.element = html("div", { class: "company" },
-      html("div", { class: "co-bar", role: "group", "aria-label": "Time and money" },
+      this.bar = html("div", { class: "co-bar", role: "group", "aria-label": "Time and money" },
         html("div", { class: "bar" }, this.status, this.buttons, html("label", {}, this.stop, " stop at bad luck")),
         html("div", { class: "co-money" }, this.meter, this.cost)),
       this.end_box,
@@ -184,6 +184,7 @@ export class Firm {
     const at = rows.length;
     const over = at >= this.end;
     this.status.textContent = over ? `The end, after ${yearsOf(at, year)}` : `${capital(when(at, year))} · ${at} of ${this.end} periods gone`;
+    this.bar.classList.toggle("over", over);
     this.luck.textContent = `luck ${state.seed} · try ${state.tries}`;
     this.decisions.show([this.start, ...rows], over);
     this._tellCost();

@@ -21,7 +21,7 @@ export function money(value) {
 
 /** Return an amount of money to the unit, in groups of three digits. */
 export function exact(value) {
-  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, "\u202f").replace("-", "−");
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",").replace("-", "−");
 }
 
 /** Return when a period is: "year 3, period 5". */
