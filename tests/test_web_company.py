@@ -24,7 +24,7 @@ from jitgym.errors import InputError
 from jitgym.web.case import load_case
 from jitgym.web.chronicle import Chronicle
 from jitgym.web.head_office import HeadOffice
-from jitgym.web.news import FILL, Situation, news_of
+from jitgym.web.news import FILL, Situation, news_of, percent
 from jitgym.web.rivals import Offer, Race
 from jitgym.web.server import TeachingServer
 from jitgym.web.trap import buffer_trap, kaizen_pace
@@ -321,8 +321,8 @@ def test_troubles_are_told_in_words_when_they_come_and_go(firm):
     firm.state.measures[0, 3, FILL] = 0.5
     news = news_of(firm, before, firm.levers.at_rest, np.zeros(len(firm.levers)))
     assert [one.tone for one in news] == ["pain", "bad"]
-    assert news[0].text.startswith("Customers of spares wait: 50 % were served from stock")
-    assert news[1].text == "Headquarters cut the budget for improvement to 30 %."
+    assert news[0].text.startswith("Customers of spares wait: 50\N{NO-BREAK SPACE}% were served from stock")
+    assert news[1].text == "Headquarters cut the budget for improvement to 30\N{NO-BREAK SPACE}%."
 
 
 def test_news_of_a_run_are_those_of_the_luck(template):
@@ -349,7 +349,7 @@ def test_what_became_of_decisions_is_told(office):
     texts = {news.text: news.tone for news in tenure.chronicle.news[0]}
     assert texts["Shafts: assembly is under pull."] == "own"
     assert texts["No money was left to qualify the second foundry."] == "short"
-    share = re.search(r"The budget reached for (\d+) % of what was to be invested", " ".join(texts))
+    share = re.search(r"The budget reached for (\d+)\s% of what was to be invested", " ".join(texts))
     asked = 16 * 4 * 1500
     assert int(share[1]) == round(100 * (450_000 / 13 - 5_000) / asked)
     let(tenure, 1, decided(tenure, rollout_shafts=BACK))
@@ -394,8 +394,8 @@ def test_the_sentences_say_what_the_figures_say(ended):
     said = {sentence["about"]: sentence["text"] for sentence in found["sentences"]}
     best = max(ended, key=lambda one: one.results["economic_profit"])
     assert said["Who won"].startswith(f"{best.name.capitalize()} ")
-    assert f"your lines held {100 * you.stock:.0f} %" in said["Stock"]
-    assert f"never {100 * never.stock:.0f} %" in said["Stock"]
+    assert f"your lines held {percent(you.stock)}" in said["Stock"]
+    assert f"never {percent(never.stock)}" in said["Stock"]
     assert you.stock == pytest.approx(you.run.inventory[0, -13:].mean() / you.chronicle.stock)
     months = float(months_to_payback(you.run, never.run, 13)[0])
     assert (f"after {months:.0f} months" in said["Payback"]) == np.isfinite(months)

@@ -85,7 +85,7 @@ def test_decisions_are_done_and_stay(page, server):
     assert "foundry fails" in page.text_content(".co-report")
     shafts = page.get_by_role("region", name="shafts", exact=True)
     shafts.get_by_label("shafts: money for people").fill("4")
-    shafts.get_by_label("shafts: pilot: pull at assembly").check()
+    shafts.get_by_label("shafts: pilot").check()
     reads(page, ".co-cost", r"asks 11,000 of the 34,615 that are there")
     page.get_by_role("button", name="Let one period pass").click()
     gone(page, 1)
@@ -113,7 +113,7 @@ def test_what_cannot_be_paid_is_told_before_it_is_cut(page, server):
     gone(page, 1)
     news = page.text_content(".co-news")
     assert "No money was left to qualify the second foundry." in news
-    assert "The budget reached for 64 % of what was to be invested." in news
+    assert "The budget reached for 64\N{NO-BREAK SPACE}% of what was to be invested." in news
     innocent(page, server)
 
 
@@ -135,7 +135,7 @@ def test_the_keyboard_is_enough(page, server):
     order = page.get_by_label("covers: hold")
     order.focus()
     page.keyboard.press("ArrowDown")
-    assert page.get_by_label("covers: pilot: pull at assembly").is_checked()  # a key in a control is the control's
+    assert page.get_by_label("covers: pilot").is_checked()  # a key in a control is the control's
     page.locator("summary", has_text="All news").focus()
     page.keyboard.press("Shift+E")
     page.wait_for_selector(".co-end:not([hidden])")
@@ -147,7 +147,7 @@ def test_the_keyboard_is_enough(page, server):
 
 def test_the_end_says_who_won_and_the_truth(page, server):
     opened(page, server)
-    page.get_by_label("shafts: pilot: pull at assembly").check()
+    page.get_by_label("shafts: pilot").check()
     page.get_by_label("shafts: safety cards of each product").fill("1")
     page.get_by_role("button", name="Let a year pass").click()
     gone(page, 13)
@@ -230,6 +230,9 @@ def test_the_tasks_of_the_case(page, server):
         reads(page, ".steps .here", f"^{place + 1}. {part.title}$")
         before = part.taken_over.periods if part.taken_over else 0
         reads(page, ".co-when", f"{before} of {part.periods} periods gone")
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
         if part.taken_over and part.taken_over.yours:
             assert page.get_by_label("shafts: safety cards of each product").is_enabled()
             assert page.get_by_label("shafts: money for people").is_disabled()

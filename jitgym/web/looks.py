@@ -45,9 +45,9 @@ MEASURE_LABELS: dict[str, dict[str, Any]] = {
     "lost": {"label": "orders lost", "unit": "%", "times": 100.0, "good": -1},
     "flow": {"label": "flow", "unit": "takts", "times": 1.0, "good": -1},
     "first_pass_yield": {"label": "first-pass yield", "unit": "%", "times": 100.0, "good": 1},
-    "breakdowns": {"label": "breakdowns", "unit": "in 1000 hours", "times": 1.0, "good": -1},
+    "breakdowns": {"label": "breakdowns", "unit": "in 1000 h", "times": 1.0, "good": -1},
     "down": {"label": "downtime", "unit": "%", "times": 100.0, "good": -1},
     "oee": {"label": "OEE", "unit": "%", "times": 100.0, "good": 1},
-    "visible": {"label": "visible problems", "unit": "% of time", "times": 100.0, "good": 0},
+    "visible": {"label": "visible problems", "unit": "%", "times": 100.0, "good": 0},
 }
 """What the measures of a company's lines are called, what they are multiplied by, and whether more is better."""

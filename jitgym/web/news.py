@@ -73,8 +73,8 @@ class Situation:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """Return a share in words: 0.31 is "31 %"."""
-    return f"{100 * share:.{digits}f} %"
+    """Return a share in words: 0.31 is "31 %", which is not broken at the end of a line."""
+    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def said(name: str) -> str:

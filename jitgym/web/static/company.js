@@ -20,10 +20,9 @@ export class Firm {
    * @param firm what the server tells of it.
    * @param app what the page lends: `ask`, `catalogue`.
    */
-  constructor(firm, app, anew) {
+  constructor(firm, app) {
     this.firm = firm;
     this.app = app;
-    this.anew = anew;
     this.rows = [];
     this.decisions = new Decisions(firm, () => this._changed());
     this.timeline = new Timeline(firm.lines, firm.stages, firm.per_year);
@@ -98,10 +97,11 @@ export class Firm {
     return this.rows.at(-1) ?? this.start;
   }
 
+  /** Leave; what was set last is not lost. */
   close() {
-    clearTimeout(this.saving);
     clearTimeout(this.waiting);
     this.closed = true;
+    if (this.saving) this._save();
   }
 
   // -- talking to the server --
@@ -119,8 +119,9 @@ export class Firm {
 
   /** Send a command and show what comes of it; `set`: with the decisions as the server has them then. */
   async command(sent, set = false) {
-    clearTimeout(this.saving);
     if (this.busy) return;
+    clearTimeout(this.saving);
+    this.saving = null;
     this._busy(true);
     const before = this.tries === undefined ? 0 : this.rows.length;
     const state = await this.app.ask(this._path, sent);
@@ -150,7 +151,13 @@ export class Firm {
   _changed() {
     this._tellCost();
     clearTimeout(this.saving);
-    this.saving = setTimeout(() => this.tell({ do: "decide", decisions: this.decisions.values }), WAIT);
+    this.saving = setTimeout(() => this._save(), WAIT);
+  }
+
+  _save() {
+    clearTimeout(this.saving);
+    this.saving = null;
+    return this.tell({ do: "decide", decisions: this.decisions.values });
   }
 
   async _goBack() {

@@ -110,10 +110,10 @@ export class Decisions {
     const lever = develop
       ? html("div", { class: "cap", title: "Works with a delay of months, and fades without upkeep." }, html("span", { class: "cap-name" }, "capability"), bar, this._money(develop, `${who}: money for development`))
       : [html("div", { class: "cap" }, html("span", { class: "cap-name" }, "capability"), bar),
-        html("div", { class: "cap buffer", title: `The first share above zero begins its qualification: ${exact(alternative.cost)}, once.` }, html("span", { class: "cap-name" }, "share of orders"), this._slider(share, `${who}: share of the orders`, (value) => `${Math.round(value * share.unit * 100)} %`))];
+        html("div", { class: "cap buffer", title: `The first share above zero begins its qualification: ${exact(alternative.cost)}, once.` }, html("span", { class: "cap-name" }, "share"), this._slider(share, `${who}: share of the orders`, (value) => `${Math.round(value * share.unit * 100)} %`))];
     const element = html("section", { class: "co-card", "aria-label": who },
       html("h3", {}, html("span", {}, who), badges),
-      html("p", { class: "note" }, `delivers ${said(supplier.delivers)}${supplier.price === 1 ? "" : `, ${number((supplier.price - 1) * 100)} % dearer`}`),
+      html("p", { class: "note" }, `delivers ${said(supplier.delivers)}${supplier.price === 1 ? "" : `, ${Math.round((supplier.price - 1) * 1000) / 10} % dearer`}`),
       figure, lever, state);
     return { element, figure, bar, state, badges, supplier, place, who };
   }
@@ -142,13 +142,14 @@ export class Decisions {
       item.className = pulled ? "pull" : "push";
       item.lastChild.textContent = pulled ? "pull" : "push";
     });
-    const more = stage === 0 ? [PILOT, `pilot: pull at ${said(firm.stages[most - 1])}`] : stage < most ? [NEXT, `next: pull at ${said(firm.stages[most - 1 - stage])}`] : null;
-    const choices = [[HOLD, "hold", 0], ...(more ? [[...more, firm.rollout]] : []), ...(stage ? [[BACK, "back to push", 0]] : [])];
+    const next = said(firm.stages[most - 1 - stage] ?? "");
+    const more = stage === 0 ? [[PILOT, `pilot: ${next}`, `pilot: pull at ${next}, for ${exact(firm.rollout)}`]] : stage < most ? [[NEXT, `next: ${next}`, `next: pull at ${next} too, for ${exact(firm.rollout)}`]] : [];
+    const choices = [[HOLD, "hold", "hold"], ...more, ...(stage ? [[BACK, "back", "back to push at all stages"]] : [])];
     const chosen = choices.some(([value]) => value === this.values[rollout.k]) ? this.values[rollout.k] : HOLD;
     this.values[rollout.k] = chosen;
-    orders.replaceChildren(...choices.map(([value, text, cost]) => html("label", {},
-      html("input", { type: "radio", name: `rollout-${line}`, "data-kind": "rollout", value, checked: value === chosen, "aria-label": `${who}: ${text}`, onchange: () => { this.values[rollout.k] = value; this.changed(); } }),
-      html("span", {}, text, cost ? html("small", {}, ` ${exact(cost)}`) : null))));
+    orders.replaceChildren(...choices.map(([value, text, about]) => html("label", { title: about },
+      html("input", { type: "radio", name: `rollout-${line}`, "data-kind": "rollout", value, checked: value === chosen, "aria-label": `${who}: ${about}`, onchange: () => { this.values[rollout.k] = value; this.changed(); } }),
+      html("span", {}, text))));
     badges.replaceChildren(...badgesOf(now, firm.lines[line]));
     figures.replaceChildren(...firm.measures.map((measure, k) => {
       const values = past.map((row) => row.measures[line][k] * measure.times);
