@@ -140,7 +140,7 @@ def test_the_keyboard_is_enough(page, server):
     page.keyboard.press("Shift+E")
     page.wait_for_selector(".co-end:not([hidden])")
     page.goto(f"{server.url}#/board")
-    page.wait_for_selector("table")
+    reads(page, "h1", "How the teams stand")
     assert "Ann" in page.text_content("table")
     innocent(page, server)
 
@@ -177,7 +177,7 @@ def test_a_company_outlives_the_board_back_and_a_reload(page, server):
     page.get_by_label("spares: money for quality").fill("2")
     page.wait_for_timeout(700)  # what was set is sent when the hand rests
     page.get_by_role("link", name="Board").click()
-    page.wait_for_selector("table")
+    reads(page, "h1", "How the teams stand")
     page.go_back()
     gone(page, 3)
     page.reload()
@@ -253,7 +253,7 @@ def test_names_are_text(page, server):
     page.get_by_role("button", name="Let one period pass").click()
     gone(page, 1)
     page.goto(f"{server.url}#/board")
-    page.wait_for_selector("table")
+    reads(page, "h1", "How the teams stand")
     assert "<b>Ben</b>" in page.text_content("table")
 
 

@@ -203,7 +203,8 @@ def checked_value(knob: Knob, value: int | str | None) -> int:
 
 def lesson_files() -> dict[str, Path]:
     """Return the lessons on lines that come with the package, in the order of a course: name to path."""
-    return {path.stem: path for path in sorted((scenario_folder() / "lessons").glob("[0-9]*.yaml"))}
+    files = sorted((scenario_folder() / "lessons").glob("*.yaml"))
+    return {path.stem: path for path in files if path.stem != COMPANY}
 
 
 def load_lesson(name: str) -> Lesson:
