@@ -175,7 +175,6 @@ def test_a_company_outlives_the_board_back_and_a_reload(page, server):
     page.get_by_role("button", name="Let a quarter pass").click()
     gone(page, 3)
     page.get_by_label("spares: money for quality").fill("2")
-    page.wait_for_timeout(700)  # what was set is sent when the hand rests
     page.get_by_role("link", name="Board").click()
     reads(page, "h1", "How the teams stand")
     page.go_back()

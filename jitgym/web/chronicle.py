@@ -52,8 +52,8 @@ class Chronicle:
         self.shown: list[dict[str, Any]] = []
 
     def __len__(self) -> int:
-        """Return the number of periods that have passed."""
-        return len(self.rows)
+        """Return the number of periods that have passed, and of which all is written down."""
+        return len(self.shown)
 
     def step(self, decisions: Ints) -> None:
         """Let a period pass.

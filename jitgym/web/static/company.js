@@ -279,6 +279,7 @@ function report({ report: { lines, suppliers }, budget, rollout, per_year: year,
 /** The start: which company, under which luck. */
 export function companyStart(app, first) {
   const { companies, seed, class: isClass } = app.catalogue;
+  if (!companies.length) return app.showPage("Company", html("div", { class: "overview" }, html("h1", {}, "No company is offered")));
   const choice = html("select", { onchange: fill }, companies.map(({ name }) => html("option", { value: name, selected: name === first }, name)));
   const about = html("p", { class: "lead" });
   const others = html("ul", { class: "plain-list" });

@@ -199,7 +199,7 @@ function overview() {
       html("p", { class: "lead" }, "Each takes about ten minutes. Two lines run side by side and meet the same orders, the same breakdowns, the same late trucks: what differs is what you decide."),
       html("ol", { class: "cards" }, catalogue.lessons.map(({ id, title: text, minutes, teaches }) =>
         html("li", {}, html("a", { href: `#/lesson/${id}/0` }, html("strong", {}, text), html("span", {}, inline(teaches)), html("small", {}, `${minutes} minutes`))))),
-      html("div", { class: "card-big" },
+      !catalogue.companies.length ? null : html("div", { class: "card-big" },
         html("p", {}, html("strong", {}, "Run a company for ten years."), " Four lines, their suppliers, a budget for improvement: where to begin with just-in-time, what to prepare first, and whether to put the buffer back when it hurts. Against rules of management, under the same luck."),
         html("span", {}, html("a", { class: "button", href: "#/company" }, "Run the company"), " ", html("a", { class: "button", href: "#/case/0" }, "The lesson with tasks, 20 minutes"))),
       html("p", {}, html("a", { class: "button", href: "#/free" }, "Free play: any line, you against any rule"))),
