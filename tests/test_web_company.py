@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
@@ -12,6 +13,7 @@ import time
 import numpy as np
 import pytest
 from commands import run as command
+from enterprises import LINE, SMALL, small
 from test_web_server import ask, serving
 
 from jitgym.enterprise.company import Companies
@@ -241,6 +243,29 @@ def test_those_left_alone_longest_make_room(monkeypatch):
     first.shown()
     third = begun(office)
     assert [office.tenure(one.key) is one for one in (first, second, third)] == [True, False, True]
+
+
+def lonely():
+    """A company of one line and one product, without suppliers."""
+    line = copy.deepcopy(LINE)
+    for key in ("items", "suppliers", "products"):
+        del line[key]
+    del line["stages"][0]["setup"]
+    line["finance"] = {**line["finance"], "price": 100, "material": 0}
+    capabilities = {**SMALL["capabilities"], "supplier": [], "changeover": []}
+    return {**small(), "line": line, "suppliers": [], "lines": [{"name": "x"}], "capabilities": capabilities}
+
+
+@pytest.mark.parametrize("description", [small(), lonely()], ids=["small", "lonely"])
+def test_other_companies_go_to_their_end(description):
+    enterprise = load_enterprise(description)
+    office = HeadOffice([Offer(enterprise, rivals=("never", "technique"))])
+    tenure = office.begin({"company": enterprise.name})
+    let(tenure, enterprise.horizon)
+    shown = settled(tenure)
+    assert shown["period"] == enterprise.horizon
+    assert list(shown["verdict"]["truth"]) == ["you", "never", "technique"]
+    json.dumps([tenure.described(), shown, tenure.table()], allow_nan=False)
 
 
 # -- rivals --

@@ -53,6 +53,8 @@ class Outlook:
 
 def _columns(column: dict[str, int], names: tuple[str, ...]) -> dict[str, list[int]]:
     """Return the columns of every entry that each of some names has."""
+    if not names:
+        return {}
     kinds = dict.fromkeys(entry.partition("[")[0] for entry in column if entry.endswith(f"[{names[0]}]"))
     return {kind: [column[f"{kind}[{name}]"] for name in names] for kind in kinds}
 
