@@ -18,10 +18,11 @@ from jitgym.enterprise.runs import Policy
 from jitgym.errors import InputError
 from jitgym.files import nearest
 from jitgym.web import rivals
-from jitgym.web.case import Case, Scripted, TakenOver, load_case
+from jitgym.web.case import Case, TakenOver, load_case
 from jitgym.web.chronicle import consultants_report
 from jitgym.web.lessons import faults_of
 from jitgym.web.looks import MEASURE_LABELS
+from jitgym.web.plays import Scripted
 from jitgym.web.rivals import Offer, Rival
 from jitgym.web.tenure import Tenure
 
