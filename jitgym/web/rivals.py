@@ -92,19 +92,17 @@ class Rival:
 
     Args:
         name: of the policy.
-        does: what it does.
         make: returns it, for a company.
         companies: one company at its start.
 
     Attributes:
         name: of the policy.
-        does: what it does.
         chronicle: its years so far.
         fault: why it has ended before its time; empty: it has not.
     """
 
-    def __init__(self, name: str, does: str, make: Callable[[Companies], Policy], companies: Companies) -> None:
-        self.name, self.does = name, does
+    def __init__(self, name: str, make: Callable[[Companies], Policy], companies: Companies) -> None:
+        self.name = name
         self.fault = ""
         self.chronicle = Chronicle(companies)
         self._make = make
@@ -145,7 +143,7 @@ class Race:
         with self._lock:
             for name in names:
                 if name not in self._rivals:
-                    rival = Rival(name, self._offer.does(name), self._maker(name), self._start.copy())
+                    rival = Rival(name, self._maker(name), self._start.copy())
                     self._rivals[name] = rival
                     self._waiting.append(rival)
             if self._waiting and (self._thread is None or not self._thread.is_alive()):

@@ -284,21 +284,26 @@ class Tenure:
         return self._settled[1]
 
     def standing(self) -> dict[str, Any]:
-        """Return how it stands, for the board."""
+        """Return how it stands, for the board: means of the periods so far, beside the best of the others in them."""
         with self._lock:
-            rows = self.chronicle.shown
-            year = self.chronicle.companies.enterprise.periods_per_year
-            profit = sum(row["profit"] for row in rows)
+            at, year = self.period, self.chronicle.companies.enterprise.periods_per_year
+
+            def a_year(rows: Sequence[dict[str, Any]]) -> float:
+                return float(sum(row["profit"] for row in rows)) / at * year
+
+            own, stock = self.chronicle.outline(at), self.chronicle.stock
+            others = [(a_year(r.chronicle.outline(at)), r.name) for r in self.rivals if len(r.chronicle) >= at > 0]
             return {
                 "title": self.title,
                 "player": self.player,
                 "seed": str(self.seed),
-                "period": self.period,
+                "period": at,
                 "end": self.end,
                 "tries": self.tries,
-                "profit": profit / self.period * year if rows else None,
-                "fill": self.chronicle.outline(self.period)[-1]["fill"] if rows else None,
-                "stock": rows[-1]["stock"] / self.chronicle.stock if rows and self.chronicle.stock else None,
+                "profit": a_year(own) if own else None,
+                "best": None if not others else dict(zip(("profit", "name"), max(others), strict=True)),
+                "fill": sum(row["fill"] for row in own) / at if own else None,
+                "stock": self.chronicle.shown[-1]["stock"] / stock if own and stock else None,
             }
 
     def table(self) -> list[dict[str, Any]]:
