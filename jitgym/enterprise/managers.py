@@ -113,6 +113,11 @@ class Manager(ABC):
         actions = self._codec.encode(draft.decisions)
         return (actions if np.ndim(observation) > 1 else actions[0]), memory
 
+    def stages(self, observation: npt.NDArray[np.float32]) -> Ints:
+        """Return the stages under pull that observations tell, ``(n_companies, n_lines)``."""
+        self._see.look(observation)
+        return self._see.line("stage").astype(np.int64)
+
     # -- parts that rules share --
 
     def _level(self, kind: str, start: int, name: str = "") -> Number:
