@@ -209,9 +209,12 @@ class Enterprise(Part):
     @cached_property
     def hash(self) -> str:
         """Twelve hexadecimal digits that change when anything but the description text changes."""
-        given = self.model_dump(
-            mode="json", exclude={"description": True, "line": {"description"}}, exclude_defaults=True
-        )
+        given = self.model_dump(mode="json", exclude={"description", "line"}, exclude_defaults=True)
+        given |= {
+            "line": self.line.hash,
+            "dynamics": self.dynamics.model_dump(),
+            "planning": self.planning.model_dump(),
+        }
         return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:
