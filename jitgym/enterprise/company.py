@@ -399,8 +399,8 @@ class _Run:
         unit = int(self._enterprise.levers.cards.unit)
         return self._planner.plan(
             parameters,
-            state.forecast.reshape(n, -1),
-            state.stage.ravel(),
+            state.forecast.reshape(n, -1).copy(),  # the plan is kept; the state goes on
+            state.stage.flatten(),
             state.cards.ravel() * unit,
             state.abilities.discipline.ravel(),
             self._shares(state, decisions).reshape(n, -1),
