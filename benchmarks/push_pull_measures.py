@@ -283,7 +283,7 @@ def at_same_service(task: Task) -> list[tuple[Numbers, float]]:
 def off(task: Task, factor: float) -> Counts:
     """Return a rule's numbers times a factor, each off by at least one, within their ranges."""
     numbers = np.array(task.numbers)
-    low, high = bounds(rule_family(task.scenario, task.rule))
+    low, high = bounds(rule_family(task.scenario, task.rule).numbers)
     by = np.sign(factor - 1) * np.maximum(1, np.round(np.abs(factor - 1) * numbers))
     return np.clip(numbers + by.astype(np.int64), low, high)
 

@@ -18,10 +18,9 @@ from typing import Any, Final
 import numpy as np
 
 from jitgym.errors import InputError
-from jitgym.rules import RuleFamily
 from jitgym.scorecard import Floats
-from jitgym.settings import LIMITS
-from jitgym.trials import Numbers, Trials
+from jitgym.settings import LIMITS, Number
+from jitgym.trials import Numbers, TrialBook
 
 STRIDES: Final = (0.3, 0.15, 0.07, 0.0)
 """Steps of a climb as shares of each number; 0 stands for steps of 1."""
@@ -63,7 +62,7 @@ class Budget:
     final: int = 2048
 
 
-def search(trials: Trials, budget: Budget, starts: Sequence[Numbers], progress: Progress) -> Numbers:
+def search(trials: TrialBook, budget: Budget, starts: Sequence[Numbers], progress: Progress) -> Numbers:
     """Return the best vector found, ``(n_numbers,)``.
 
     Args:
@@ -79,24 +78,24 @@ def search(trials: Trials, budget: Budget, starts: Sequence[Numbers], progress: 
     best = halve(trials, np.unique(np.stack(tops), axis=0), budget.last, budget.last)
     rng, failed = np.random.default_rng([trials.seed, 2]), 0
     while trials.episodes < budget.episodes and failed < PATIENCE:
-        kicked = climb(trials, budget, kick(trials.family, best, rng), progress, stride=KICK_STRIDE)
+        kicked = climb(trials, budget, kick(trials.numbers, best, rng), progress, stride=KICK_STRIDE)
         better = improve(trials, budget, best, np.stack([best, kicked]))
         failed = failed + 1 if (better == best).all() else 0
         best = better
     return best
 
 
-def explore(trials: Trials, budget: Budget, starts: Sequence[Numbers], progress: Progress) -> list[Numbers]:
+def explore(trials: TrialBook, budget: Budget, starts: Sequence[Numbers], progress: Progress) -> list[Numbers]:
     """Return where to climb from, cheapest first: the best near every start, and the best of what optuna asks for.
 
     The hill that one of them stands on need not be the highest.
     """
-    family, rng = trials.family, np.random.default_rng(trials.seed)
-    centres = np.unique(np.stack([*starts, *loosened(family, starts[0])]), axis=0)
+    numbers, rng = trials.numbers, np.random.default_rng(trials.seed)
+    centres = np.unique(np.stack([*starts, *loosened(numbers, starts[0])]), axis=0)
     near = max(1, budget.trials // (2 * len(centres)))
-    pools = [np.unique(np.vstack([c[None], around(family, c, near - 1, rng)]), axis=0) for c in centres]
+    pools = [np.unique(np.vstack([c[None], around(numbers, c, near - 1, rng)]), axis=0) for c in centres]
     given = np.unique(np.vstack(pools), axis=0)
-    study = _Study(family, trials.seed)
+    study = _Study(numbers, trials.seed)
     study.tell(given, trials.costs(given, budget.first).mean(axis=1))
     asked: list[Numbers] = []
     while len(given) + len(asked) < budget.trials:
@@ -110,14 +109,14 @@ def explore(trials: Trials, budget: Budget, starts: Sequence[Numbers], progress:
     return [distinct[v] for v in sorted(distinct, key=lambda v: trials.tried[v].cost)]
 
 
-def _cheapest(trials: Trials, vectors: Numbers, n: int) -> Numbers:
+def _cheapest(trials: TrialBook, vectors: Numbers, n: int) -> Numbers:
     """Return the ``n`` that cost least in what has been seen of them."""
     costs = [trials.tried[tuple(vector)].cost for vector in vectors.tolist()]
     cheapest: Numbers = vectors[np.argsort(costs, kind="stable")[:n]]
     return cheapest
 
 
-def climb(trials: Trials, budget: Budget, start: Numbers, progress: Progress, stride: int = 0) -> Numbers:
+def climb(trials: TrialBook, budget: Budget, start: Numbers, progress: Progress, stride: int = 0) -> Numbers:
     """Return the vector where moves no longer gain, or the budget is spent, ``(n_numbers,)``.
 
     Args:
@@ -132,7 +131,7 @@ def climb(trials: Trials, budget: Budget, start: Numbers, progress: Progress, st
     for round_ in range(budget.rounds):
         if trials.episodes >= budget.episodes:
             break
-        better = improve(trials, budget, best, neighbours(trials.family, best, STRIDES[stride], rng))
+        better = improve(trials, budget, best, neighbours(trials.numbers, best, STRIDES[stride], rng))
         cost = trials.tried[tuple(better.tolist())].cost
         progress(f"move {round_ + 1}, stride {STRIDES[stride] or 1}, best {cost:.4g}")
         if (better == best).all():
@@ -143,27 +142,27 @@ def climb(trials: Trials, budget: Budget, start: Numbers, progress: Progress, st
     return best
 
 
-def loosened(family: RuleFamily, centre: Numbers) -> list[Numbers]:
+def loosened(numbers: Sequence[Number], centre: Numbers) -> list[Numbers]:
     """Return a vector with all numbers of one kind at their highest, for each kind that limits a release.
 
     A rule of several kinds of limits has a hill for each of them alone.
     """
-    kinds = [number.name.partition("[")[0] for number in family.numbers]
+    kinds = [number.name.partition("[")[0] for number in numbers]
     own = [kind for kind in dict.fromkeys(kinds) if kind in LIMITS]
-    high = bounds(family)[1]
+    high = bounds(numbers)[1]
     return [np.where([k == kind for k in kinds], high, centre) for kind in own] if len(own) > 1 else []
 
 
-def kick(family: RuleFamily, centre: Numbers, rng: np.random.Generator) -> Numbers:
+def kick(numbers: Sequence[Number], centre: Numbers, rng: np.random.Generator) -> Numbers:
     """Return a vector with some numbers, at random, moved by up to a third."""
-    low, high = bounds(family)
+    low, high = bounds(numbers)
     steps = np.rint(centre * rng.uniform(-1 / 3, 1 / 3, len(centre))).astype(np.int64)
     steps += np.where(steps == 0, rng.choice([-1, 1], len(centre)), 0)
     moved: Numbers = np.clip(np.where(rng.random(len(centre)) < 0.5, centre + steps, centre), low, high)
     return moved
 
 
-def halve(trials: Trials, vectors: Numbers, first: int, last: int) -> Numbers:
+def halve(trials: TrialBook, vectors: Numbers, first: int, last: int) -> Numbers:
     """Return the best vector: run all, keep the better half, double the episodes, until one is left."""
     episodes = first
     while len(vectors) > 1:
@@ -175,7 +174,7 @@ def halve(trials: Trials, vectors: Numbers, first: int, last: int) -> Numbers:
     return best
 
 
-def improve(trials: Trials, budget: Budget, centre: Numbers, vectors: Numbers) -> Numbers:
+def improve(trials: TrialBook, budget: Budget, centre: Numbers, vectors: Numbers) -> Numbers:
     """Return the best of some vectors if it beats the centre on all seeds of the last halving, else the centre.
 
     All moves of one number that gain on the first seeds are tried together as well (Hooke & Jeeves, "Direct search
@@ -189,7 +188,7 @@ def improve(trials: Trials, budget: Budget, centre: Numbers, vectors: Numbers) -
     gains = np.flatnonzero(single & (costs < own))
     keep = vectors[np.argsort(costs, kind="stable")[: max(1, len(vectors) // 2)]]
     if len(gains) > 1:
-        keep = np.vstack([keep, _together(trials.family, centre, moves[gains], costs[gains])])
+        keep = np.vstack([keep, _together(trials.numbers, centre, moves[gains], costs[gains])])
     challenger = halve(trials, np.unique(keep, axis=0), 2 * budget.first, budget.last)
     if (challenger == centre).all():
         return centre
@@ -197,32 +196,32 @@ def improve(trials: Trials, budget: Budget, centre: Numbers, vectors: Numbers) -
     return challenger if means[1] < means[0] else centre
 
 
-def _together(family: RuleFamily, centre: Numbers, moves: Numbers, costs: Floats) -> Numbers:
+def _together(numbers: Sequence[Number], centre: Numbers, moves: Numbers, costs: Floats) -> Numbers:
     """Return the vectors with the two, three, ... moves that gain most made at once, one move for each number."""
     best: dict[int, Numbers] = {}
     for i in np.argsort(costs, kind="stable"):
         best.setdefault(int(np.flatnonzero(moves[i])[0]), moves[i])
-    together: Numbers = np.clip(centre + np.cumsum(list(best.values()), axis=0)[1:], *bounds(family))
+    together: Numbers = np.clip(centre + np.cumsum(list(best.values()), axis=0)[1:], *bounds(numbers))
     return together
 
 
-def bounds(family: RuleFamily) -> tuple[Numbers, Numbers]:
+def bounds(numbers: Sequence[Number]) -> tuple[Numbers, Numbers]:
     """Return the lowest and the highest value of every number."""
-    low = np.array([number.low for number in family.numbers], dtype=np.int64)
-    return low, np.array([number.high for number in family.numbers], dtype=np.int64)
+    low = np.array([number.low for number in numbers], dtype=np.int64)
+    return low, np.array([number.high for number in numbers], dtype=np.int64)
 
 
-def around(family: RuleFamily, centre: Numbers, n: int, rng: np.random.Generator) -> Numbers:
+def around(numbers: Sequence[Number], centre: Numbers, n: int, rng: np.random.Generator) -> Numbers:
     """Return random vectors: a common and an individual factor, between 1/3 and 3 of a centre together."""
-    low, high = bounds(family)
+    low, high = bounds(numbers)
     factors = np.exp(rng.uniform(np.log(0.5), np.log(2.0), (n, 1)) + rng.uniform(-0.4, 0.4, (n, len(low))))
     vectors: Numbers = np.clip(np.rint(centre * factors).astype(np.int64), low, high)
     return vectors
 
 
-def neighbours(family: RuleFamily, centre: Numbers, stride: float, rng: np.random.Generator) -> Numbers:
+def neighbours(numbers: Sequence[Number], centre: Numbers, stride: float, rng: np.random.Generator) -> Numbers:
     """Return the centre first, then it with one number, all, or a random pair of them a step up or down."""
-    low, high = bounds(family)
+    low, high = bounds(numbers)
     n = len(centre)
     step = np.maximum(1, np.rint(stride * np.abs(centre)).astype(np.int64))
     one = np.diag(step)
@@ -239,23 +238,21 @@ def neighbours(family: RuleFamily, centre: Numbers, stride: float, rng: np.rando
 
 
 class _Study:
-    """An optuna study of a family's numbers, by ask and tell.
+    """An optuna study of some numbers, by ask and tell.
 
     Raises:
         InputError: optuna is not installed.
     """
 
-    def __init__(self, family: RuleFamily, seed: int) -> None:
+    def __init__(self, numbers: Sequence[Number], seed: int) -> None:
         try:
             import optuna
         except ModuleNotFoundError as error:
             raise InputError("tuning needs optuna: install jitgym[tune]") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna: Any = optuna
-        self._names = [number.name for number in family.numbers]
-        self._laws: dict[str, Any] = {
-            n.name: optuna.distributions.IntDistribution(n.low, n.high) for n in family.numbers
-        }
+        self._names = [number.name for number in numbers]
+        self._laws: dict[str, Any] = {n.name: optuna.distributions.IntDistribution(n.low, n.high) for n in numbers}
         sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=0)
         self._study = optuna.create_study(sampler=sampler)
         self._open: list[Any] = []

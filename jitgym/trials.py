@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from jitgym.rules import RuleFamily
 from jitgym.scenario import Scenario
 from jitgym.scorecard import Floats, Scorecard
 from jitgym.seeds import seed_bank
+from jitgym.settings import Number
 from jitgym.simulator import Simulator
 
 Numbers = npt.NDArray[np.int64]
@@ -38,16 +40,25 @@ class Tried:
     stock: float
 
 
-class Trials:
-    """Evaluates vectors of a family's numbers on one bank of tuning seeds.
+class Numbered(Protocol):
+    """What has numbers that a tuner may set: a family of rules."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """The numbers, with their ranges and starts."""
+
+
+class TrialBook(ABC):
+    """Evaluates vectors of numbers on one bank of tuning seeds, and keeps what came of it.
 
     Args:
-        scenario: the line.
-        family: whose numbers.
+        whose: what the numbers are of.
         seed: names the instance of the tuning bank.
-        n_threads: threads that share the lines.
-        goal: what a trial is to keep low, of every episode: takes a ledger of ``n`` lines and returns ``(n,)``; None:
-            the mean cost a slot. Each goal needs a journal of its own.
+        head: what a journal has to be of.
         journal: a file that every result is added to as a line; results that it holds already, of the same calls in
             the same order, are taken from it, so that an interrupted search goes on where it was.
 
@@ -56,27 +67,16 @@ class Trials:
         tried: what has been seen of every vector, on its longest run.
 
     Raises:
-        InputError: the journal is of another scenario, family or seed, or cannot be read.
+        InputError: the journal is of another search, or cannot be read.
     """
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        family: RuleFamily,
-        seed: int = 0,
-        n_threads: int = 1,
-        journal: Path | None = None,
-        goal: Goal | None = None,
-    ) -> None:
-        self.scenario = scenario
-        self.family = family
+    def __init__(self, whose: Numbered, seed: int, head: dict[str, Any], journal: Path | None = None) -> None:
+        self.numbers = whose.numbers
         self.seed = seed
-        self.n_threads = n_threads
         self.episodes = 0
         self.tried: dict[tuple[int, ...], Tried] = {}
-        self._goal = goal or Scorecard(scenario).cost_a_slot
         self._journal = journal
-        self._past = self._read_journal() if journal is not None else iter(())
+        self._past = self._read_journal(head) if journal is not None else iter(())
 
     def costs(self, vectors: Numbers, count: int, instance: int = 0, first: int = 0) -> Floats:
         """Return the mean cost a slot of every vector on some seeds of a bank, ``(n_vectors, count)``.
@@ -106,6 +106,64 @@ class Trials:
                 self.tried[tuple(vector)] = Tried(count, float(costs[i].mean()), float(fill[i]), float(stock[i]))
         return costs
 
+    @abstractmethod
+    def _run(self, vectors: Numbers, seeds: npt.NDArray[np.uint64]) -> tuple[Floats, Floats, Floats]:
+        """Run all vectors on all seeds; return costs ``(n_vectors, n_seeds)``, and fill rate and stock by vector."""
+
+    def _read_journal(self, head: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the results that the journal holds; begin it if there is none. A last line cut short is dropped."""
+        assert self._journal is not None
+        text = self._journal.read_text(encoding="utf-8") if self._journal.exists() else ""
+        lines = text.splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]
+        if not whole:
+            self._journal.parent.mkdir(parents=True, exist_ok=True)
+            write_text(self._journal, json.dumps(head) + "\n")
+            return iter(())
+        try:
+            found, *past = [json.loads(line) for line in whole]
+        except ValueError as error:
+            raise InputError(
+                f"{self._journal}: must be a journal of trials, got {error}; delete it to begin"
+            ) from error
+        if found != head:
+            raise InputError(f"{self._journal}: must be of {head}, got {found}; delete it to begin again")
+        if len(whole) < len(lines):
+            write_text(self._journal, "".join(whole))
+        return iter(past)
+
+
+class Trials(TrialBook):
+    """Evaluates vectors of a family's numbers on one bank of tuning seeds.
+
+    Args:
+        scenario: the line.
+        family: whose numbers.
+        seed: names the instance of the tuning bank.
+        n_threads: threads that share the lines.
+        goal: what a trial is to keep low, of every episode: takes a ledger of ``n`` lines and returns ``(n,)``; None:
+            the mean cost a slot. Each goal needs a journal of its own.
+        journal: see :class:`TrialBook`.
+
+    Raises:
+        InputError: the journal is of another scenario, family or seed, or cannot be read.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        family: RuleFamily,
+        seed: int = 0,
+        n_threads: int = 1,
+        journal: Path | None = None,
+        goal: Goal | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.family = family
+        self.n_threads = n_threads
+        self._goal = goal or Scorecard(scenario).cost_a_slot
+        super().__init__(family, seed, {"scenario": scenario.hash, "rule": family.name, "seed": seed}, journal)
+
     def _run(self, vectors: Numbers, seeds: npt.NDArray[np.uint64]) -> tuple[Floats, Floats, Floats]:
         """Run all vectors on all seeds; return costs ``(n_vectors, n_seeds)``, and fill rate and stock by vector."""
         per = max(1, AT_ONCE // len(seeds))
@@ -133,26 +191,3 @@ class Trials:
         for _ in range(steps - 1):
             ledger.array[...] += simulator.advance(slots).array
         return ledger
-
-    def _read_journal(self) -> Iterator[dict[str, Any]]:
-        """Yield the results that the journal holds; begin it if there is none. A last line cut short is dropped."""
-        assert self._journal is not None
-        head = {"scenario": self.scenario.hash, "rule": self.family.name, "seed": self.seed}
-        text = self._journal.read_text(encoding="utf-8") if self._journal.exists() else ""
-        lines = text.splitlines(keepends=True)
-        whole = [line for line in lines if line.endswith("\n")]
-        if not whole:
-            self._journal.parent.mkdir(parents=True, exist_ok=True)
-            write_text(self._journal, json.dumps(head) + "\n")
-            return iter(())
-        try:
-            found, *past = [json.loads(line) for line in whole]
-        except ValueError as error:
-            raise InputError(
-                f"{self._journal}: must be a journal of trials, got {error}; delete it to begin"
-            ) from error
-        if found != head:
-            raise InputError(f"{self._journal}: must be of {head}, got {found}; delete it to begin again")
-        if len(whole) < len(lines):
-            write_text(self._journal, "".join(whole))
-        return iter(past)

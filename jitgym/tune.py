@@ -15,7 +15,7 @@ from jitgym.scorecard import Floats
 from jitgym.search import Budget, Progress, bounds, search
 from jitgym.selection import kim_nelson
 from jitgym.stats import Interval, interval
-from jitgym.trials import Numbers, Trials, Tried
+from jitgym.trials import Numbers, TrialBook, Trials, Tried
 
 SELECTION: Final = 1
 FINAL: Final = 2
@@ -91,24 +91,47 @@ def tune(
     Raises:
         InputError: a journal of another search, or optuna is not installed.
     """
-    budget, tell = budget or Budget(), progress or _silent
+    budget = budget or Budget()
     trials = Trials(scenario, family, seed, n_threads, journal)
-    best, choice = family.start, Choice(1, 0.0, 1, 0)
-    if family.numbers:
-        best = search(trials, budget, [family.start, *_inherited(family, simpler)], tell)
-        best, choice = _select(trials, budget, best)
-    costs = trials.costs(np.stack([best, family.start]), budget.final, FINAL)
+    found = tune_book(trials, budget, [family.start, *_inherited(family, simpler)], progress)
     return Tuned(
         family=family,
-        numbers=tuple(int(n) for n in best),
-        cost=interval(costs[0]),
-        start_cost=interval(costs[1]),
+        numbers=found.numbers,
+        cost=found.cost,
+        start_cost=found.start_cost,
         episodes=trials.episodes,
         seed=seed,
         budget=budget,
-        choice=choice,
+        choice=found.choice,
         tried=trials.tried,
     )
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best numbers of a search, with their cost and that of the first start on fresh seeds."""
+
+    numbers: tuple[int, ...]
+    cost: Interval
+    start_cost: Interval
+    choice: Choice
+
+
+def tune_book(trials: TrialBook, budget: Budget, starts: Sequence[Numbers], progress: Progress | None = None) -> Found:
+    """Search, choose among finalists, and measure the choice: what :func:`tune` does, whatever the numbers are of.
+
+    Args:
+        trials: where vectors are tried.
+        budget: how hard to search.
+        starts: vectors to try first, ``(n_numbers,)`` each.
+        progress: called with a line of text after every batch.
+    """
+    best, choice = starts[0], Choice(1, 0.0, 1, 0)
+    if trials.numbers:
+        best = search(trials, budget, starts, progress or _silent)
+        best, choice = _select(trials, budget, best)
+    costs = trials.costs(np.stack([best, starts[0]]), budget.final, FINAL)
+    return Found(tuple(int(n) for n in best), interval(costs[0]), interval(costs[1]), choice)
 
 
 def _silent(word: str) -> None:
@@ -122,11 +145,11 @@ def _inherited(family: RuleFamily, simpler: Sequence[Tuned]) -> list[Numbers]:
         known = dict(zip((number.name for number in tuned.family.numbers), tuned.numbers, strict=True))
         for loose in (False, True):
             values = [known.get(n.name, n.high if loose else n.start) for n in family.numbers]
-            vectors.append(np.clip(np.array(values, dtype=np.int64), *bounds(family)))
+            vectors.append(np.clip(np.array(values, dtype=np.int64), *bounds(family.numbers)))
     return vectors
 
 
-def _select(trials: Trials, budget: Budget, best: Numbers) -> tuple[Numbers, Choice]:
+def _select(trials: TrialBook, budget: Budget, best: Numbers) -> tuple[Numbers, Choice]:
     """Choose among the best of the search and its rivals, on fresh seeds."""
     ranked = sorted(trials.tried, key=lambda v: trials.tried[v].cost)
     rivals = [v for v in ranked if v != tuple(best.tolist()) and trials.tried[v].episodes >= 4 * budget.first]

@@ -38,6 +38,8 @@ Bools = npt.NDArray[np.bool_]
 
 HISTORY_YEARS = 2
 """Years before the first decision: long enough for stocks to settle."""
+MONEY = ("develop", *INVESTED)
+"""Levers whose steps are money."""
 NEVER = -1
 """Periods until an alternative supplier may deliver, where nobody has begun to qualify it."""
 
@@ -251,9 +253,54 @@ class Companies:
         self.simulator.restore(snapshot[head + size :])
         self.state.from_bytes(snapshot[head : head + size])
 
+    def fork(self, companies: npt.ArrayLike, seeds: npt.ArrayLike, into: Companies | None = None) -> Companies:
+        """Return a batch whose company ``k`` stands where company ``companies[k]`` stands, and meets other luck.
+
+        Args:
+            companies: numbers of companies of this batch, ``(n,)``, in any order, also several times.
+            seeds: of the luck from now on, ``(n,)`` integers >= 0; the same seeds, the same luck.
+            into: companies of an earlier fork of the same size, to be overwritten.
+
+        Raises:
+            InputError: companies that are not there, bad seeds, or ``into`` is of others.
+        """
+        chosen, luck = np.asarray(companies), np.asarray(seeds)
+        if chosen.ndim != 1 or not len(chosen) or chosen.dtype.kind not in "iu":
+            raise InputError(f"companies must be one or more integers, got {chosen.dtype} of shape {chosen.shape}")
+        if chosen.min() < 0 or chosen.max() >= self.n_companies:
+            raise InputError(f"companies must be in 0..{self.n_companies - 1}, got {chosen.min()}..{chosen.max()}")
+        if luck.shape != chosen.shape or luck.dtype.kind not in "iu" or (luck < 0).any():
+            raise InputError(f"seeds must be {len(chosen)} integers >= 0, got {luck.dtype} of shape {luck.shape}")
+        if into is None:
+            into = copy.copy(self)
+            into.n_companies = len(chosen)
+            into.simulator = Simulator(
+                self.simulator.scenario,
+                len(chosen) * self._n_lines,
+                0,
+                self.simulator.backend,
+                self.simulator.n_threads,
+            )
+        elif into is self or into.n_companies != len(chosen) or into.enterprise.hash != self.enterprise.hash:
+            raise InputError(f"into must be {len(chosen)} companies of {self.enterprise.name!r}, got others")
+        lines = (chosen[:, None] * self._n_lines + np.arange(self._n_lines)).ravel()
+        roots = luck.astype(np.uint64)
+        self.simulator.fork(lines, line_seeds(roots, self._n_lines), into=into.simulator)
+        into.state = self.state.taken(chosen)
+        into.state.root[...] = into.state.seed[...] = roots
+        into.state.episode[...] = 0
+        return into
+
+    @property
+    def capital_rate(self) -> float:
+        """What a period of capital costs, as a share of it."""
+        return self._company.capital_rate
+
     def copy(self) -> Companies:
         """Return companies that go on from here on their own: same luck, nothing shared that changes."""
         return copy.deepcopy(self)
+
+    __copy__ = copy  # a shallow copy would share the lines and the state
 
 
 class _Run:
@@ -269,8 +316,14 @@ class _Run:
         self._review = Review(enterprise, self._line)
         self._budget = coins(enterprise.money.budget, "money.budget")
         self._rollout = coins(enterprise.money.rollout, "money.rollout")
-        self._units: Ints = np.array([coins(lever.unit, lever.name) for lever in levers.levers], dtype=np.int64)
+        units = [coins(lever.unit, lever.name) if lever.kind in MONEY else 0 for lever in levers.levers]
+        self._units: Ints = np.array(units, dtype=np.int64)
         self._supply = _supply(enterprise)
+
+    @property
+    def capital_rate(self) -> float:
+        """What a period of capital costs, as a share of it."""
+        return self._books.capital_rate
 
     # -- the start --
 
@@ -340,7 +393,7 @@ class _Run:
         calm: bool = False,
         days: list[Ledger] | None = None,
     ) -> Period:
-        """Let a period pass; ``calm``: without trouble, audits and budget. The ledger of each day is added to a list."""
+        """Let a period pass; ``calm``: without trouble, audits and budget. ``days`` gets the ledger of each day."""
         if not calm:
             state.audit[...] = self._fate.strike(state.trouble, state.seed, state.period)
             self._grant(state)
@@ -388,7 +441,7 @@ class _Run:
             spent[:, column] = np.where(goes, self._rollout, 0)
             state.pool -= spent[:, column]
             advanced[:, line] = goes
-        invested = np.concatenate([columns[kind] for kind in ("develop", *INVESTED)])
+        invested = np.concatenate([columns[kind] for kind in MONEY])
         asked = decisions[:, invested] * self._units[invested]
         total = asked.sum(axis=1)
         share = np.minimum(1.0, state.pool / np.maximum(1, total))

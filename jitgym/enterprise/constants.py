@@ -48,9 +48,9 @@ class Dynamics(Part):
     """Months of the lag from the money to the development that it pays (first order)."""
     half_develop: float = constant(3000, 1500, 6000, "assumed", gt=0)
     """Money a period, above the upkeep, at which a supplier's development is half of what it can be."""
-    kaizen: float = constant(12, 6, 24, "assumed", gt=0, le=1200)
+    kaizen: float = constant(9, 5, 18, "assumed", gt=0, le=1200)
     """Months in which trained people who see all problems close half of the gap, without other money."""
-    visible: float = constant(0.05, 0.02, 0.15, "assumed", gt=0, le=1)
+    visible: float = constant(0.03, 0.01, 0.1, "assumed", gt=0, le=1)
     """Share of machine time lost in plain sight at which kaizen is half as fast as it can be."""
     fading: float = constant(
         18, 9, 36, "assumed; results of events fade within 6 to 12 months (Doolen et al.), practices in 8 years"
@@ -63,7 +63,9 @@ class Dynamics(Part):
     """Months in which half of the discipline of pull is gone where nobody is trained."""
     discipline_growth: float = constant(6, 3, 12, "assumed", gt=0, le=1200)
     """Months in which trained people close half of the gap to full discipline."""
-    hoarding: float = constant(2.0, 0.5, 4.0, "assumed", ge=0, le=20)
+    hoarding: float = constant(
+        4.0, 2.0, 6.0, "assumed: such that lines without discipline hold about what push held", ge=0, le=20
+    )
     """Containers beside the cards where there is no discipline left, as a share of the cards."""
     disruption: float = constant(0.5, 0.2, 0.9, "assumed; that there is a dip: Pil & MacDuffie 1996", ge=0, le=1)
     """Disruption by one more stage under pull among untrained people; among trained ones there is none."""

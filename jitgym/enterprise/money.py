@@ -47,7 +47,7 @@ def coins(amount: float, what: str) -> int:
     """
     found = round(amount * COIN)
     if abs(found - amount * COIN) > 1e-6 * max(1.0, abs(found) * 1e-6):
-        raise EnterpriseError(f"{what} must be a whole number of 1/{COIN}, got {amount!r}")
+        raise EnterpriseError(f"{what} must be a whole number of 1/{COIN}, got {float(amount)!r}")
     return found
 
 
@@ -144,6 +144,7 @@ class Bookkeeper:
 
     Attributes:
         terms: names of the operating costs.
+        capital_rate: what a period of capital costs, as a share of it.
 
     Raises:
         EnterpriseError: a price that is not a whole number of ten-thousandths.
@@ -184,7 +185,7 @@ class Bookkeeper:
         periods = enterprise.periods_per_year / DAYS_PER_YEAR
         self._sold_for = _weights(line.finance.customers_pay_after * periods)
         self._bought_for = _weights(line.finance.suppliers_paid_after * periods)
-        self._capital = line.finance.capital_cost / enterprise.periods_per_year
+        self.capital_rate = line.finance.capital_cost / enterprise.periods_per_year
 
     @property
     def outstanding(self) -> tuple[int, int]:
@@ -256,7 +257,7 @@ class Bookkeeper:
         payments = payments - balance.payables
         balance.stock = stock
         balance.cash = balance.cash + receipts - payments - spent
-        charge = np.rint(self._capital * (before + balance.working_capital) / 2).astype(np.int64)
+        charge = np.rint(self.capital_rate * (before + balance.working_capital) / 2).astype(np.int64)
         return Account(
             revenue=revenue,
             purchases=purchases,

@@ -87,8 +87,8 @@ class Review:
 
     def suppliers(self, ledger: Ledger) -> Floats:
         """Return the share of units that each supplier delivered on time, ``(n_companies, n_suppliers)``; 1 of none."""
-        on_time = ledger["delivered_on_time"].reshape(-1, self._n_lines, len(self._who[0]))
-        promised = ledger["promised"].reshape(on_time.shape)
+        shape = (len(ledger) // self._n_lines, self._n_lines, len(self._who[0]))
+        on_time, promised = ledger["delivered_on_time"].reshape(shape), ledger["promised"].reshape(shape)
         sums = np.zeros((2, len(on_time), self._n_suppliers))
         for line, row in enumerate(self._who):
             for place, supplier in enumerate(row):

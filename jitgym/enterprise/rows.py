@@ -31,10 +31,14 @@ class Rows:
 
     def repeated(self: Self, n: int) -> Self:
         """Return rows of one company for each of ``n``."""
+        return self.taken(np.zeros(n, dtype=np.intp))
+
+    def taken(self: Self, companies: npt.NDArray[np.intp]) -> Self:
+        """Return new rows of chosen companies, by number, in any order."""
         values = []
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
-            values.append(value.repeated(n) if isinstance(value, Rows) else np.repeat(value, n, axis=0))
+            values.append(value.taken(companies) if isinstance(value, Rows) else value[companies])
         return type(self)(*values)
 
     def to_bytes(self) -> bytes:

@@ -31,12 +31,13 @@ class Overview:
         companies: whose.
 
     Attributes:
+        enterprise: theirs.
         names: of every entry, e.g. ``fill_rate[shafts]``, ``fill_rate_trend[shafts]``, ``audit_people[shafts]``.
         space: of the observation of one company.
     """
 
     def __init__(self, companies: Companies) -> None:
-        enterprise = companies.enterprise
+        self.enterprise = enterprise = companies.enterprise
         self._companies = companies
         self._scales: Floats = np.array([scale for _, scale, _ in MEASURES.values()])
         self._n_stages = len(enterprise.line.stages)
@@ -51,7 +52,7 @@ class Overview:
         self.space = gymnasium.spaces.Box(-bound, bound, dtype=np.float32)
 
     def _names(self) -> tuple[str, ...]:
-        enterprise = self._companies.enterprise
+        enterprise = self.enterprise
         columns = [*MEASURES, *(f"{name}_trend" for name in MEASURES), "stage", "cards"]
         columns += [f"audit_{name}" for name in AUDITED]
         names = [f"{column}[{line}]" for line in enterprise.line_names for column in columns]
