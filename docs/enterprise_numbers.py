@@ -71,7 +71,7 @@ ENTERPRISE: Final = (
     ("start_cards", "–", ASSUMED + ": traditional push with high buffers"),
     ("money/budget", "0.3 to 2 % of revenue a year", ASSUMED),
     ("money/rollout", "1000..20000", ASSUMED),
-    ("money/overhead", "–", ASSUMED + ": leaves a usual margin"),
+    ("money/overhead", "–", ASSUMED),
     ("money/fixed_assets", "–", ASSUMED),
     ("money/cash", "–", ASSUMED + "; decides nothing: below zero is borrowed"),
     ("money/reward_scale", "–", SCALE),

@@ -16,6 +16,7 @@ from jitgym.enterprise.description import Enterprise, load_enterprise
 from jitgym.enterprise.levers import OF_SUPPLIERS, ORDERS
 from jitgym.enterprise.parts import Capabilities, Levers
 from jitgym.enterprise.review import MEASURES
+from jitgym.enterprise.runs import RESULTS
 from jitgym.enterprise.sights import BOUND, Overview
 from jitgym.enterprise.vector_env import OBJECTIVES
 from jitgym.fields import PARAMETERS
@@ -57,6 +58,7 @@ def parts() -> dict[str, str]:
         "scorecard": scorecard_table(),
         "observation": observation_table(),
         "objectives": markdown_table(("objective", "reward"), ((f"`{n}`", m) for n, m in OBJECTIVES.items())),
+        "results": markdown_table(("result", "unit", "formula"), ((f"`{n}`", u, f) for n, (u, f) in RESULTS.items())),
         "proportions": proportions_table(enterprise),
         "constants of management": constants_table(enterprise.dynamics),
         "constants of planning": constants_table(enterprise.planning),
