@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -91,5 +92,5 @@ def _digit(value: int) -> str:
 
 
 def _shades(spent: npt.NDArray[np.float32], edges: list[int], most: float) -> list[str]:
-    means = [float(spent[begin:end].mean()) / most for begin, end in zip(edges[:-1], edges[1:], strict=True)]
+    means = [float(spent[begin:end].mean()) / most for begin, end in pairwise(edges)]
     return [SHADES[min(len(SHADES) - 1, int(np.ceil(mean * (len(SHADES) - 1))))] for mean in means]
