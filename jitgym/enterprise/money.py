@@ -6,10 +6,12 @@ and suppliers wait for at the end of a period (``terms of payment / length of a 
 and the charge for capital. With these::
 
     change of inventory = purchases at standard + added - cost of sales - losses
-    profit              = revenue - purchases - added - operating - overhead - investment + change of inventory
+    profit              = revenue - purchases - added - operating - overhead - investment
+                          + change of inventory
     change of cash      = receipts - payments - added - operating - overhead - investment
-    equity              = cash + inventory + receivables - payables;   change of equity = profit
-    economic profit     = profit - capital cost x mean of working capital at both ends of the period
+    equity              = cash + inventory + receivables - payables
+    change of equity    = profit
+    economic profit     = profit - capital cost x mean of working capital at both ends
 
 Source: Brealey, Myers & Allen (2020), Principles of corporate finance, ch. 12 (economic profit) and 30 (working
 capital). Values of units are those of :class:`jitgym.finance.Books`.

@@ -74,7 +74,7 @@ class Effect(Part):
     ]  # fmt: skip
     """Which; as under ``vary`` of a scenario."""
     at: Names | None = None
-    """Stages or suppliers of the line; absent: all that have it."""
+    """Stages or suppliers of the line; all that have it where this is absent."""
     worst: float = Field(ge=0, le=1_000_000)
     """Its value at capability 0: a probability, slots, or times that of the scenario."""
     best: float = Field(ge=0, le=1_000_000)
