@@ -514,9 +514,12 @@ class _Run:
         ledger = None
         for day in range(self._enterprise.days):
             counted = simulator.step(self._planner.knobs(simulator, plan, day, ordered))
-            ledger = counted if ledger is None else ledger + counted
             if days is not None:
                 days.append(counted)
+            if ledger is None:
+                ledger = Ledger(counted.layout, counted.array.copy(order="K"))
+            else:
+                ledger.array += counted.array  # in place: at this size an allocation costs as much as the addition
         assert ledger is not None  # a period has a day at least
         return ledger
 
