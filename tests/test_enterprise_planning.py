@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from enterprises import CALM, decide, draw, small
+from enterprises import CALM, LINE, decide, draw, small
 
 from jitgym.enterprise.batch import batch_scenario
 from jitgym.enterprise.cards import LEAST_FREE, CardFormula, breakdowns_a_slot
@@ -148,11 +148,11 @@ def test_releases_of_the_plan_by_hand() -> None:
     assert knobs[0, columns].tolist() == [7 + 4 - 7, 5 + 4 - 7]
     # push at the first: 0.25 x (10 + 8) = 4.5 and 2.7, half of the safety stock, less 3 in its store
     assert knobs[1, columns].tolist() == [5 + 2 - 3, 3 + 2 - 3]
-    # pull: as many as there are cards
-    assert knobs[2, columns].tolist() == plan.cards[2, 0].tolist()
+    # pull: as many as there are cards, and those that a machine can send back within a day of four slots
+    assert knobs[2, columns].tolist() == (plan.cards[2, 0] + 4).tolist()
     between = maker.knobs(simulator, plan, 1, np.zeros((3, 1), dtype=np.int64))
     assert between[:2, columns].tolist() == [[0, 0], [0, 0]], "push plans once in two days"
-    assert between[2, columns].tolist() == plan.cards[2, 0].tolist()
+    assert between[2, columns].tolist() == (plan.cards[2, 0] + 4).tolist()
     kinds = {kind: [c for c, knob in enumerate(simulator.knobs) if knob.kind == kind] for kind in ("kanban", "lot")}
     assert (knobs[:, kinds["kanban"]] == plan.cards.reshape(3, -1)).all()
     assert (knobs[:, kinds["lot"]] == plan.lots.reshape(3, -1)).all()
@@ -177,11 +177,33 @@ def test_releases_follow_what_the_lines_hold_and_owe() -> None:
                 want += int(state["backlog"][n, p]) if n == 0 else 0
                 want -= sum(held[2 * n + i] for i in stages)
                 assert knobs[n, columns[p]] == (max(0, want) if day % 2 == 0 else 0)
-            assert knobs[2, columns[p]] == plan.cards[2, 0, p] - state["credits"][2, 0, p]
+            assert knobs[2, columns[p]] == plan.cards[2, 0, p] + 4 - state["credits"][2, 0, p]
         owed, released = owed + int(state["backlog"][0].sum()), released + int(knobs[0, columns].sum())
         simulator.step(knobs)
     assert owed > 0
     assert released > 0
+
+
+def test_cards_that_come_back_within_a_day_release_again() -> None:
+    """One card of each product, a day of 32 slots, no trouble: far more than a unit a day goes through the line."""
+    line = copy.deepcopy(LINE) | {"slots_per_step": 32, "slots_per_year": 640, "demand": {"law": {"poisson": 0.2}}}
+    for stage in line["stages"]:
+        del stage["failure"], stage["quality"]
+    del line["stages"][0]["setup"]
+    line["suppliers"] = [{**supplier, "on_time": 1} for supplier in line["suppliers"]]
+    enterprise = small(shocks=CALM, money={"rollout": 0}, lines=[{"name": "x"}], dynamics={"hoarding": 0}) | {
+        "line": line
+    }
+    enterprise["capabilities"] = {}
+    firms = Companies(enterprise, 1, seed=1)
+    decision = decide(firms, cards=0)
+    for order in (1, 2, 0, 0):
+        decision[firms.levers.columns["rollout"]] = order
+        period = firms.step(decision)
+    assert (period.plan.cards <= 2).all()
+    made = period.ledger["finished"][0, 0].sum() / (5 * 2)
+    assert made > period.plan.cards[0, 0].max() * 1.5, "cards did not come back"
+    assert period.ledger["shipped"].sum() > 0.9 * period.ledger["demand"].sum()
 
 
 def test_orders_go_up_to_the_level_and_are_shared_to_the_unit() -> None:
