@@ -168,7 +168,7 @@ def test_machines_meet_the_same_luck_whatever_is_decided() -> None:
         del stage["quality"]  # a machine that stops at a defect does not run meanwhile
     kept = {**SMALL["capabilities"], "quality": [], "maintenance": [], "disruption": []}
     lines = [{"name": "first"}, {"name": "second"}]
-    changes: Any = {"line": line, "capabilities": kept, "lines": lines}
+    changes: Any = {"line": line, "capabilities": kept, "lines": lines, "shocks": {"escape": {"per_year": 0}}}
     for one, two in zip(lives(6, "rest", **changes), lives(6, "all", **changes), strict=True):
         assert (one["breakdowns"] == two["breakdowns"]).all()
         assert one["breakdowns"].sum() > 0
