@@ -1,7 +1,7 @@
 """Constants of management: how capabilities grow and fade, and how lines are planned.
 
 Each has its source, or the word *assumed*, and a range within which the conclusions are tried
-(:mod:`jitgym.enterprise.sensitivity`). Half-lives are in months of a year of twelve, whatever the planning period.
+(:func:`jitgym.enterprise.study.changes`). Half-lives are in months of a year of twelve, whatever the planning period.
 References are listed in ``docs/enterprise.md``.
 """
 
