@@ -287,6 +287,7 @@ def test_amounts_are_whole_coins() -> None:
     ("changes", "message"),
     [
         ({"money": {"rollout": 0.00001}}, r"money\.rollout must be a whole number of 1/10000, got 1e-05"),
+        ({"money": {"budget": 1e15}}, r"money\.budget must be at most 1e\+11, got 1000000000000000\.0"),
         ({"money": {"budget": 0.00001}}, r"money\.budget must be a whole number of 1/10000, got 1e-05"),
         ({"money": {"overhead": 0.00001}}, r"money\.overhead must be a whole number of 1/10000, got 1e-05"),
         ({"money": {"cash": 0.00001}}, r"money\.cash must be a whole number of 1/10000, got 1e-05"),
