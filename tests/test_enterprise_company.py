@@ -13,6 +13,7 @@ from enterprises import CALM, LINE, SMALL, decide, draw, small
 from jitgym.enterprise.company import Companies, Period
 from jitgym.enterprise.description import load_enterprise
 from jitgym.enterprise.levers import BACK, NEXT, PILOT
+from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.shocks import line_seeds
 from jitgym.errors import InputError
 from jitgym.seeds import seed_bank
@@ -308,6 +309,48 @@ def test_other_wrong_arguments_are_refused() -> None:
         firms.reset(mask=np.array([0, 1]))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="lever must be of develop"):
         firms.levers.column("rollout[third]")
+
+
+# -- the scorecard --
+
+
+def test_the_scorecard_by_hand() -> None:
+    firms, rng = Companies(small(), 4, seed=2), np.random.default_rng(2)
+    seen: dict[str, list[float]] = {name: [] for name in MEASURES}
+    for _ in range(12):
+        period = firms.step(draw(rng, firms.levers, 4))
+        ledger, account = period.ledger, period.account
+        for n in range(8):
+            firm, line = divmod(n, 2)
+            row = {field: ledger[field][n] for field in ledger}
+            demand, slots = int(row["demand"].sum()), 20
+            made = row["finished"].sum() + row["scrapped"].sum()
+            flawed = row["scrapped"].sum() + row["reworked"].sum() + row["returned"].sum()
+            lost_in_sight = row["stopped"].sum()
+            lost_in_sight += row["starved"][1] * (period.stage[firm, line] >= 1)
+            lost_in_sight += row["starved"][0] * (period.stage[firm, line] == 2)
+            stock = int(account.line_inventory[firm, line])
+            want = {
+                "turns": 4 * int(account.line_cost_of_sales[firm, line]) / stock if stock else 0,
+                "fill_rate": row["on_time"].sum() / demand if demand else 1,
+                "backlog": row["backlog_slots"].sum() / slots / (demand / 5) if demand else 0,
+                "lost": row["lost"].sum() / demand if demand else 0,
+                "flow": (row["process_slots"].sum() + row["store_slots"].sum()) / slots,
+                "first_pass_yield": 1 - flawed / made if made else 1,
+                "breakdowns": row["breakdowns"].sum() * 1000 / slots,
+                "down": (row["down"].sum() + ledger["waiting"][n].sum()) / 40,
+                "visible": lost_in_sight / 40,
+            }
+            for name, value in want.items():
+                assert period.measures[firm, line, list(MEASURES).index(name)] == pytest.approx(value), name
+                seen[name].append(value)
+            assert 0 <= period.measures[firm, line, list(MEASURES).index("oee")] <= 1
+        for firm in range(4):
+            for supplier, place in ((0, 1), (1, 0)):
+                promised = ledger["promised"].reshape(4, 2, 2)[firm, :, place].sum()
+                on_time = ledger["delivered_on_time"].reshape(4, 2, 2)[firm, :, place].sum()
+                assert period.on_time[firm, supplier] == pytest.approx(on_time / promised if promised else 1)
+    assert all(len(set(values)) > 2 for name, values in seen.items() if name != "oee")
 
 
 # -- the opening --
