@@ -315,8 +315,11 @@ def test_other_wrong_arguments_are_refused() -> None:
 
 
 def test_the_scorecard_by_hand() -> None:
-    firms, rng = Companies(small(line={"demand": {"shortage": {"limit": 2}}}), 4, seed=2), np.random.default_rng(2)
+    """Of lines whose customers soon go elsewhere, and whose machines wait for a technician."""
+    line = {"demand": {"shortage": {"limit": 2}}, "technicians": 1}
+    firms, rng = Companies(small(line=line), 4, seed=2), np.random.default_rng(2)
     seen: dict[str, list[float]] = {name: [] for name in MEASURES}
+    waited = 0
     for _ in range(12):
         period = firms.step(draw(rng, firms.levers, 4))
         ledger, account = period.ledger, period.account
@@ -350,7 +353,9 @@ def test_the_scorecard_by_hand() -> None:
                 promised = ledger["promised"].reshape(4, 2, 2)[firm, :, place].sum()
                 on_time = ledger["delivered_on_time"].reshape(4, 2, 2)[firm, :, place].sum()
                 assert period.on_time[firm, supplier] == pytest.approx(on_time / promised if promised else 1)
+        waited += int(ledger["waiting"].sum())
     assert [name for name, values in seen.items() if len(set(values)) < 3] == ["oee"]
+    assert waited > 0
 
 
 # -- the opening --
@@ -409,6 +414,22 @@ def test_a_qualification_takes_its_periods_then_orders_go_to_the_alternative_sup
         period = firms.step(firms.levers.at_rest)
         assert (period.ledger["ordered"].reshape(8, 2, 2)[..., 0] == 0).all()
     assert (firms.state.waiting == before).all(), "it stays qualified"
+
+
+def test_alternative_suppliers_that_are_to_have_more_than_all_share_it() -> None:
+    line = copy.deepcopy(LINE)
+    line["suppliers"].append({"name": "port", "item": "bar", "lead_time": 5})
+    free = {"cost": 0, "periods": 0}
+    others = [{"name": name, "delivers": name, "alternative": free} for name in ("shop", "port")]
+    description = small(suppliers=[SMALL["suppliers"][0], *others], shocks=CALM) | {"line": line}
+    firms = Companies(description, 1, seed=1)
+    shares = []
+    for shop, port in ((1, 0), (4, 4), (3, 1), (3, 2), (1, 1)):
+        decision = firms.levers.at_rest
+        decision[firms.levers.columns["alternative"]] = shop, port
+        shares.append(firms.step(decision).plan.shares[0].tolist())
+    # by place: shop, mill, port; nobody is qualified in the first period, and the port not before it is asked
+    assert shares == [[0, 1, 0], [1, 0, 0], [0.75, 0, 0.25], [0.6, 0, 0.4], [0.25, 0.5, 0.25]]
 
 
 def test_orders_for_a_roll_out_do_what_they_say() -> None:

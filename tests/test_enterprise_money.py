@@ -267,9 +267,10 @@ def test_an_alternative_supplier_costs_once() -> None:
         decision[column] = share
         paid.append(int(firms.step(decision).spent[0, column]) // COIN)
     assert paid == [700, 0, 0, 0, 0, 0, 0]
-    poor = Companies(small(money={"budget": 2000}, shocks=CALM), 1, seed=1)
-    decision = decide(poor, alternative=1)
-    assert [int(poor.step(decision).spent[0, column]) // COIN for _ in range(3)] == [0, 700, 0]
+    decision = decide(firms, alternative=1)
+    for budget, paid in ((2000, [0, 700, 0]), (2800, [700, 0, 0])):  # 500 and just 700 a period
+        poor = Companies(small(money={"budget": budget}, shocks=CALM), 1, seed=1)
+        assert [int(poor.step(decision).spent[0, column]) // COIN for _ in range(3)] == paid
 
 
 # -- amounts that are no whole coins --
