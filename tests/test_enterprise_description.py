@@ -353,7 +353,7 @@ def test_every_parameter_follows_its_own_capability_from_worst_to_best() -> None
         column = names.index(name)
         for one in range(2):
             assert base[one, column] == worst * (times if one else 1)
-            for level in (0.25, 1.0):
+            for level in (0.3, 1.0):
                 row[0, rows[capability][one]] = level
                 values = parameters.values(row)[0]
                 mean = (worst + (best - worst) * level) * (times if one else 1)
@@ -406,5 +406,4 @@ def test_shipped_enterprises_say_where_they_are_from_and_can_be_run(source: str)
     firms = Companies(source, 2, seed=1)
     assert firms.enterprise.name == source
     period = firms.step(decide(firms, changeover=1, rollout=1, training=1))
-    assert (period.stage == 1).any()
     assert (period.spent.sum(axis=1) > 0).all()
