@@ -60,7 +60,8 @@ ENTERPRISE: Final = (
         ASSUMED + "; that all can be inspected at the source: Shingo 1986",
     ),
     ("capabilities/maintenance/hazard/*", "50 to 95 % less", ASSUMED),
-    ("capabilities/maintenance/repair_finish/*", "0.05..0.5", ASSUMED),
+    ("capabilities/maintenance/repair_finish forming machining finishing/*", "0.05..0.5", ASSUMED),
+    ("capabilities/maintenance/repair_finish assembly/*", "0.05..0.5", ASSUMED),
     (
         "capabilities/supplier/on_time/*",
         "0.5..0.99",

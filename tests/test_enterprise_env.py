@@ -342,9 +342,9 @@ def test_names_are_unique_and_entries_are_what_they_say() -> None:
                 assert seen[f"on_time[{name}]"] == pytest.approx(info["on_time"][i, supplier], rel=1e-6)
                 assert seen[f"ready[{name}]"] == (state.waiting[i, supplier] == 0)
             assert seen["economic_profit"] == pytest.approx(account["economic_profit"][i] / 1000, rel=1e-5)
-            assert seen["cash"] == pytest.approx(np.clip(state.balance.cash[i] / 1e4 / 1e4, -10, 10), rel=1e-5)
+            assert seen["cash"] == pytest.approx(np.clip(state.balance.cash[i] / 1e4 / 5e4, -10, 10), rel=1e-5)
             assert seen["working_capital"] == pytest.approx(
-                np.clip(state.balance.working_capital[i] / 1e4 / 1e4, -10, 10), rel=1e-5
+                np.clip(state.balance.working_capital[i] / 1e4 / 5e4, -10, 10), rel=1e-5
             )
             assert seen["budget_left"] == pytest.approx(state.pool[i] / 1e4 / 4000, rel=1e-5)
             assert seen["budget_cut"] == (state.trouble.cut[i] > 0)

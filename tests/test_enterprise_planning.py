@@ -123,9 +123,10 @@ def test_safety_cards_are_dealt_out_from_the_last_stage_on() -> None:
 
 
 def test_without_discipline_containers_beside_the_cards_circulate() -> None:
+    hoarding = load_enterprise(small()).dynamics.hoarding
     loose, kept = plan_of([2, 1, 2], discipline=0.25)[0], plan_of([2, 1, 2], discipline=1.0)[0]
     pulled = kept.cards < OFF
-    assert (loose.cards[pulled] == np.ceil(kept.cards[pulled] * 2.5)).all()
+    assert (loose.cards[pulled] == np.ceil(np.round(kept.cards[pulled] * (1 + 0.75 * hoarding), 9))).all()
     assert (loose.cards[~pulled] == OFF).all()
     assert (loose.levels == kept.levels).all()
 

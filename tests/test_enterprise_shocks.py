@@ -30,7 +30,7 @@ def fates(n: int, periods: int, **shocks: Any) -> tuple[list[Trouble], list[np.n
     rows, errors = [], []
     for period in range(periods):
         errors.append(fate.strike(trouble, np.arange(n, dtype=np.uint64) * 7919, np.full(n, period)))
-        rows.append(trouble.repeated(1))
+        rows.append(trouble.copied())
     return rows, errors
 
 
@@ -111,7 +111,7 @@ def lives(periods: int, **changes: Any) -> tuple[Companies, list[tuple[Trouble, 
     decision, rows = decide(firms, alternative=2), []
     for _ in range(periods):
         period = firms.step(decision)
-        rows.append((firms.state.trouble.repeated(1), period))
+        rows.append((firms.state.trouble.copied(), period))
     return firms, rows
 
 
