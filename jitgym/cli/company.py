@@ -37,7 +37,7 @@ from jitgym.enterprise.timeline import milestones, timeline
 from jitgym.enterprise.tuning import BUDGET, TunedManager, tune_manager
 from jitgym.errors import InputError
 from jitgym.files import nearest, to_json, write_csv, write_text
-from jitgym.jobs import Job, Report, Store, do, executor
+from jitgym.jobs import Job, Report, Store, digest, do, executor
 from jitgym.search import Budget
 from jitgym.seeds import seed_bank
 from jitgym.stats import Interval
@@ -301,7 +301,7 @@ def _agent(folder: Path, companies: Companies) -> Any:
 def _tune(task: tuple[Enterprise, str, int, Budget, Path], report: Report) -> dict[str, Any]:
     """Tune one rule: a job."""
     firm, name, seed, budget, work = task
-    journal = work / f"{name.replace(' ', '_')}.trials"
+    journal = work / f"{name.replace(' ', '_')}-{digest((firm.hash, str(seed), str(budget)))}.trials"
     found = tune_manager(firm, name, seed, budget, 1, lambda word: report(f"tune {name}", None, word), journal)
     return {
         "name": name,
