@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -234,6 +235,10 @@ def compare_command(
     ]
     write_text(out / "timelines.txt", "\n\n\n".join(plans) + "\n")
     write_text(out / "study.md", text + "\n")
+    if find_spec("matplotlib") is not None:
+        from jitgym.enterprise.plots import write_study_figure
+
+        write_study_figure(done, out / "study.png")
 
 
 @company.command("sensitivity")
@@ -244,7 +249,9 @@ def sensitivity_command(
     seeds: Annotated[int, typer.Option(help="Companies for each change.")] = 200,
     seed: SeedOption = 0,
     threads: ThreadsOption = 1,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every finding as CSV.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write findings as CSV, text and figure beside it.")
+    ] = None,
 ) -> None:
     """Move every assumption to both ends of its range, and tell which claims then no longer hold.
 
@@ -272,10 +279,19 @@ def sensitivity_command(
         raise InputError("\n".join(f"{key[2]}: {failure.error}" for key, failure in failures.items()))
     rows = [row for job in jobs for row in found[job.key]]
     held = sum(row["finding"] == "holds" for row in rows)
-    typer.echo(f"`{command_of(context)}`\n\n{held} of {len(rows)} findings are as usual; the others:\n")
-    typer.echo(told.sensitivity_text(rows))
+    text = f"# {firm.name}: every assumption moved\n\n`{command_of(context)}`\n\n"
+    text += (
+        f"{len(every)} changes, {seeds} companies each: {held} of {len(rows)} findings are as claimed; the others:\n\n"
+    )
+    text += told.sensitivity_text(rows)
+    typer.echo(text)
     if out is not None:
         write_csv(out, rows)
+        write_text(out.with_suffix(".md"), text + "\n")
+        if find_spec("matplotlib") is not None:
+            from jitgym.enterprise.plots import write_sensitivity_figure
+
+            write_sensitivity_figure(rows, out.with_suffix(".png"))
         shutil.rmtree(work_of(out), ignore_errors=True)
 
 
