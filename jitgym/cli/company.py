@@ -30,9 +30,9 @@ from jitgym.enterprise.analysis import Analysis
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import Enterprise, load_enterprise
 from jitgym.enterprise.greedy import Greedy
-from jitgym.enterprise.managers import MANAGERS, manager
+from jitgym.enterprise.managers import MANAGERS, TUNED, manager
 from jitgym.enterprise.runs import RESULTS, results, run
-from jitgym.enterprise.stored import rules_record, tuned_numbers, usual_numbers
+from jitgym.enterprise.stored import numbers_of_all, rules_record
 from jitgym.enterprise.study import CLAIMS, Change, changed, changes, rules, study
 from jitgym.enterprise.timeline import milestones, timeline
 from jitgym.enterprise.tuning import BUDGET, TunedManager, tune_manager
@@ -123,10 +123,10 @@ def tune_command(
     With [bold]--out[/] an interrupted search is gone on with by the same command.
     """
     firm = load_enterprise(enterprise)
-    names = list(MANAGERS) if rule == "all" else [name.strip() for name in rule.split(",")]
+    names = list(TUNED) if rule == "all" else [name.strip() for name in rule.split(",")]
     for name in names:
-        if name not in MANAGERS:
-            raise InputError(f"rule must be of {', '.join(MANAGERS)}, got {name!r}{nearest(name, MANAGERS)}")
+        if name not in TUNED:
+            raise InputError(f"rule must be of {', '.join(TUNED)}, got {name!r}{nearest(name, TUNED)}")
     require_place(out)
     require("optuna", "tune")
     budget = QUICK if quick else BUDGET
@@ -297,7 +297,7 @@ def sensitivity_command(
 
 def _numbers(firm: Enterprise, path: Path | None) -> dict[str, dict[str, int]]:
     """Return the numbers of every rule: tuned where they are known, else the starts."""
-    return {**usual_numbers(firm), **tuned_numbers(firm, path)}
+    return numbers_of_all(firm, path)
 
 
 def _rule(companies: Companies, name: str, numbers: dict[str, dict[str, int]]) -> Any:

@@ -181,6 +181,7 @@ RESULTS: Final = {
     "lost": ("share", "mean of the lines, all years"),
     "investment": ("money a year", "mean spending on improvement, roll-out and qualification"),
     "stages": ("share", "stages under pull at the end"),
+    "capability": ("share", "mean of the lines' changeover, quality and maintenance at the end"),
     "held": ("share", "of the working capital released by the last investment, what is left two years after"),
 }
 """What ten years come to: unit and formula."""
@@ -215,6 +216,7 @@ def results(run: Run, enterprise: Enterprise) -> dict[str, Floats]:
         "lost": run.measure("lost").mean(axis=(1, 2)),
         "investment": run.investment.mean(axis=1) * year,
         "stages": run.stage[:, -1].mean(axis=1) / n_stages,
+        "capability": run.capability[:, -1].mean(axis=1).astype(np.float64),
         "held": held(run, year),
     }
 
