@@ -107,7 +107,12 @@ def work_of(out: Path) -> Path:
 
 def command_of(context: typer.Context) -> str:
     """Return the command as it was given, with DIR for the folder of results and without what changes no number."""
-    words = ["jitgym", str(context.command.name)]
+    words = [str(context.command.name)]
+    above = context.parent
+    while above is not None and above.parent is not None:
+        words.insert(0, str(above.command.name))
+        above = above.parent
+    words.insert(0, "jitgym")
     for parameter in context.command.params:
         name, source = str(parameter.name), context.get_parameter_source(str(parameter.name))
         if source is not None and source.name == "COMMANDLINE" and name not in ("out", "threads"):
