@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +21,7 @@ from jitgym.actions import ActionCodec
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import BACK, HOLD, NEXT, PILOT, LeverTable
 from jitgym.enterprise.managers import MANAGERS, Manager, manager
+from jitgym.enterprise.sights import Overview
 from jitgym.errors import InputError
 from jitgym.files import to_json, write_text
 
@@ -26,6 +29,16 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 FORMAT: Final = 1
+CARD: Final = "company.json"
+NETWORK: Final = "network.npz"
+MOST_BYTES: Final = 1 << 24
+"""Most that a card, and the arrays of a network in all, may hold."""
+MOST_LAYERS: Final = 8
+_UNREADABLE = (
+    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, OverflowError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
+"""What zipfile and numpy raise at files that are none of theirs."""
 STEPS: Final = (0, -2, -1, 1, 2)
 """Moves of a lever that counts, in its steps; the first is to follow the rule."""
 FOLLOW, WAIT, GO, RETURN = range(4)
@@ -129,25 +142,34 @@ class CompanyAgent:
         return (actions if np.ndim(observation) > 1 else actions[0]), state
 
     def save(self, folder: Path) -> None:
-        """Write the agent into a folder: ``company.json`` and ``network.npz``."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the agent into a folder: ``network.npz``, and ``company.json`` last.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
         arrays = {f"weight{i}": weight for i, weight in enumerate(self.network.weights)}
         arrays |= {f"bias{i}": bias for i, bias in enumerate(self.network.biases)}
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for options
-        (folder / "network.npz").write_bytes(buffer.getvalue())
-        numbers = dict(zip((n.name for n in self.rule.numbers), self.rule.values.tolist(), strict=True))
         card = {
             "format": FORMAT,
             "enterprise": self._enterprise.name,
             "hash": self._enterprise.hash,
             "name": self.name,
             "rule": self.rule.name,
-            "numbers": numbers,
+            "numbers": self.rule.by_name,
             "layers": len(self.network.weights),
             "facts": self.facts,
         }
-        write_text(folder / "company.json", to_json(card) + "\n")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / CARD).unlink(missing_ok=True)  # the old one is not that of the new network
+            (folder / NETWORK).write_bytes(buffer.getvalue())
+        except OSError as error:
+            raise InputError(
+                f"out must be a folder that can be written, got {str(folder)!r}: {error.strerror}"
+            ) from error
+        write_text(folder / CARD, to_json(card) + "\n")
 
 
 def inputs_of(observation: Floats, decisions: Ints, levers: LeverTable) -> Floats:
@@ -157,29 +179,63 @@ def inputs_of(observation: Floats, decisions: Ints, levers: LeverTable) -> Float
 
 
 def load_agent(folder: Path, companies: Companies) -> CompanyAgent:
-    """Return a stored agent for companies of its enterprise.
+    """Return a stored agent for companies of its enterprise; nothing in the files is executed.
 
     Raises:
-        InputError: the folder holds no agent, or one for another enterprise.
+        InputError: the folder holds no agent, one that is damaged or too large, or one for another enterprise.
     """
+    card = _read_card(folder / CARD)
+    firm, rule = companies.enterprise, card["rule"]
+    if card["hash"] != firm.hash:
+        raise InputError(f"agent must be for enterprise {firm.name!r} ({firm.hash}), got {card['hash']!r}")
+    if rule not in MANAGERS:
+        raise InputError(f"{folder / CARD}: rule must be of {', '.join(MANAGERS)}, got {rule!r:.80}")
+    outputs = int(Moves(companies.levers).sizes.sum())
+    inputs = len(Overview(companies).names) + len(companies.levers)
+    network = _read_network(folder / NETWORK, card["layers"], inputs, outputs)
+    return CompanyAgent(companies, manager(companies, rule, card["numbers"]), network, card["facts"], card["name"])
+
+
+def _read_card(path: Path) -> dict[str, Any]:
     try:
-        card = json.loads((folder / "company.json").read_text(encoding="utf-8"))
-        with np.load(folder / "network.npz", allow_pickle=False) as arrays:
-            layers = range(int(card["layers"]))
-            network = Network(
-                tuple(arrays[f"weight{i}"].astype(np.float32) for i in layers),
-                tuple(arrays[f"bias{i}"].astype(np.float32) for i in layers),
-            )
-        wanted, rule, numbers, facts = card["hash"], card["rule"], card["numbers"], card["facts"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"agent must be a folder with company.json and network.npz, got {str(folder)!r}: {error}"
-        ) from None
-    if wanted != companies.enterprise.hash or rule not in MANAGERS:
-        raise InputError(
-            f"agent must be for enterprise {companies.enterprise.name!r} ({companies.enterprise.hash}), got {wanted!r}"
-        )
-    known = {number.name for number in manager(companies, rule).numbers}
-    if set(numbers) != known:
-        raise InputError(f"agent's rule must have the numbers {', '.join(sorted(known))}, got {', '.join(numbers)}")
-    return CompanyAgent(companies, manager(companies, rule, list(numbers.values())), network, facts, card["name"])
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"more than {MOST_BYTES} bytes")
+        card: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"agent must be a folder with {CARD} and {NETWORK}: {path}: {error}") from None
+    kinds = {"format": int, "hash": str, "name": str, "rule": str, "numbers": dict, "layers": int, "facts": dict}
+    found: dict[str, Any] = card if isinstance(card, dict) else {}
+    for key, kind in kinds.items():
+        if not isinstance(found.get(key), kind):
+            raise InputError(f"{path}: must be the card of a learned manager, with {key}, got {found.get(key)!r:.80}")
+    if found["format"] != FORMAT:
+        raise InputError(f"{path}: format must be {FORMAT}, got {card['format']}")
+    if not 1 <= found["layers"] <= MOST_LAYERS:
+        raise InputError(f"{path}: layers must be in 1..{MOST_LAYERS}, got {card['layers']}")
+    return found
+
+
+def _read_network(path: Path, n_layers: int, inputs: int, outputs: int) -> Network:
+    """Return a stored network; how much it may hold is known before anything is read."""
+    names = [f"{kind}{i}" for i in range(n_layers) for kind in ("weight", "bias")]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > MOST_BYTES:
+            raise ValueError(f"{size} bytes, more than {MOST_BYTES}")
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in names}
+    except _UNREADABLE as error:
+        raise InputError(f"{path}: must hold the arrays of {n_layers} layers: {error}") from None
+    width = inputs
+    for i in range(n_layers):
+        weight, bias = found[f"weight{i}"], found[f"bias{i}"]
+        after = outputs if i == n_layers - 1 else bias.size
+        if weight.shape != (after, width) or bias.shape != (after,):
+            wanted = f"weight{i} must be of shape {(after, width)} and bias{i} of {(after,)}"
+            raise InputError(f"{path}: {wanted}, got {weight.shape} and {bias.shape}")
+        width = after
+    for name, array in found.items():
+        if array.dtype != np.float32 or not np.isfinite(array).all():
+            raise InputError(f"{path}: {name} must hold finite 32-bit numbers")
+    return Network(tuple(found[n] for n in names[::2]), tuple(found[n] for n in names[1::2]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -33,18 +34,21 @@ from jitgym.enterprise.greedy import Greedy
 from jitgym.enterprise.managers import MANAGERS, TUNED, manager
 from jitgym.enterprise.runs import RESULTS, results, run
 from jitgym.enterprise.stored import numbers_of_all, rules_record
-from jitgym.enterprise.study import CLAIMS, Change, changed, changes, rules, study
+from jitgym.enterprise.study import CLAIMS, Change, Study, changed, changes, rules, study
 from jitgym.enterprise.timeline import milestones, timeline
 from jitgym.enterprise.tuning import BUDGET, TunedManager, tune_manager
 from jitgym.errors import InputError
 from jitgym.files import nearest, to_json, write_csv, write_text
 from jitgym.jobs import Job, Report, Store, digest, do, executor
+from jitgym.results import results_folder
 from jitgym.search import Budget
 from jitgym.seeds import seed_bank
 from jitgym.stats import Interval
 
 QUICK: Final = Budget(trials=12, first=4, ask=4, last=16, rounds=4, episodes=400, finalists=2, most=64, final=64)
 AGENT: Final = "PPO"
+FILES: Final = ("*.csv", "timelines.txt", "study.md")
+"""What ``jitgym company compare`` writes."""
 
 company = typer.Typer(no_args_is_help=True, help="Run a company of several lines for ten years.")
 app.add_typer(company, name="company", rich_help_panel=COMPARING)
@@ -175,8 +179,12 @@ def train_command(
     numbers = _numbers(firm, rules_from)
     if rule not in numbers:
         raise InputError(f"rule must be of {', '.join(numbers)}, got {rule!r}{nearest(rule, numbers)}")
+    _require_folder(out)
     values = list(numbers[rule].values())
-    agent = train_company(firm, rule, values, at_least(1, "periods", periods), seed, None, threads, typer.echo)
+    at_least(1, "periods", periods)
+    agent = train_company(
+        firm, rule, values, periods, at_least(0, "seed", seed), None, at_least(1, "threads", threads), typer.echo
+    )
     agent.save(out)
 
 
@@ -200,20 +208,22 @@ def compare_command(
     if greedy:
         made[Greedy.name] = Greedy
     if agent is not None:
+        _agent(agent, Companies(firm))  # one that cannot be used is told before anything is run
         made[AGENT] = lambda companies: _agent(agent, companies)
+    at_least(2, "seeds", seeds), at_least(0, "seed", seed), at_least(1, "threads", threads)
     try:
-        with progress_board() as report:
-            done = study(
-                firm, made, at_least(2, "seeds", seeds), at_least(0, "seed", seed), at_least(1, "threads", threads),
-                lambda name, share: report(name, share, ""),
-            )  # fmt: skip
+        with nullcontext() if out is None else results_folder(out, FILES) as folder:
+            with progress_board() as report:
+                done = study(firm, made, seeds, seed, threads, lambda name, share: report(name, share, ""))
+            text = told.study_text(done, command_of(context))
+            if folder is not None:
+                _write_study(folder, done, text)
     except KeyboardInterrupt:
         raise interrupted(None) from None
-    text = told.study_text(done, command_of(context))
     typer.echo(text)
-    if out is None:
-        return
-    out.mkdir(parents=True, exist_ok=True)
+
+
+def _write_study(folder: Path, done: Study, text: str) -> None:
     best = max(
         (name for name in done.results if name != AGENT), key=lambda n: done.results[n]["economic_profit"].mean()
     )
@@ -224,21 +234,21 @@ def compare_command(
         "years": told.years_rows(done),
         "lines": told.lines_rows(done),
         "erosion": told.erosion_rows(done),
-        "suppliers": told.suppliers_rows(done, Companies(firm)),
+        "suppliers": told.suppliers_rows(done, Companies(done.enterprise)),
         "payback": told.payback_rows(done),
     }
     for name, rows in tables.items():
-        write_csv(out / f"{name}.csv", rows)
+        write_csv(folder / f"{name}.csv", rows)
     plans = [
-        f"{name}, company 0\n\n{timeline(own, firm)}\n\n" + "\n".join(milestones(own, firm))
+        f"{name}, company 0\n\n{timeline(own, done.enterprise)}\n\n" + "\n".join(milestones(own, done.enterprise))
         for name, own in done.runs.items()
     ]
-    write_text(out / "timelines.txt", "\n\n\n".join(plans) + "\n")
-    write_text(out / "study.md", text + "\n")
+    write_text(folder / "timelines.txt", "\n\n\n".join(plans) + "\n")
+    write_text(folder / "study.md", text + "\n")
     if find_spec("matplotlib") is not None:
         from jitgym.enterprise.plots import write_study_figure
 
-        write_study_figure(done, out / "study.png")
+        write_study_figure(done, folder / "study.png")
 
 
 @company.command("sensitivity")
@@ -280,9 +290,7 @@ def sensitivity_command(
     rows = [row for job in jobs for row in found[job.key]]
     held = sum(row["finding"] == "holds" for row in rows)
     text = f"# {firm.name}: every assumption moved\n\n`{command_of(context)}`\n\n"
-    text += (
-        f"{len(every)} changes, {seeds} companies each: {held} of {len(rows)} findings are as claimed; the others:\n\n"
-    )
+    text += f"{len(every)} changes, {seeds} companies each: {held} of {len(rows)} findings hold; the others:\n\n"
     text += told.sensitivity_text(rows)
     typer.echo(text)
     if out is not None:
@@ -305,7 +313,13 @@ def _rule(companies: Companies, name: str, numbers: dict[str, dict[str, int]]) -
         return Greedy(companies)
     if name not in MANAGERS:
         raise InputError(f"rule must be of {', '.join(MANAGERS)}, greedy, got {name!r}{nearest(name, MANAGERS)}")
-    return manager(companies, name, list(numbers[name].values()))
+    return manager(companies, name, numbers[name])
+
+
+def _require_folder(out: Path) -> None:
+    """Refuse to begin what could not be written into a folder at its end."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"out must be a folder, got the file {str(out)!r}")
 
 
 def _agent(folder: Path, companies: Companies) -> Any:

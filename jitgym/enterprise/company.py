@@ -272,21 +272,15 @@ class Companies:
             raise InputError(f"companies must be in 0..{self.n_companies - 1}, got {chosen.min()}..{chosen.max()}")
         if luck.shape != chosen.shape or luck.dtype.kind not in "iu" or (luck < 0).any():
             raise InputError(f"seeds must be {len(chosen)} integers >= 0, got {luck.dtype} of shape {luck.shape}")
+        target = None if into is None else into.simulator
         if into is None:
-            into = copy.copy(self)
-            into.n_companies = len(chosen)
-            into.simulator = Simulator(
-                self.simulator.scenario,
-                len(chosen) * self._n_lines,
-                0,
-                self.simulator.backend,
-                self.simulator.n_threads,
-            )
+            into = Companies.__new__(Companies)  # what does not change is shared
+            vars(into).update(vars(self), n_companies=len(chosen))
         elif into is self or into.n_companies != len(chosen) or into.enterprise.hash != self.enterprise.hash:
             raise InputError(f"into must be {len(chosen)} companies of {self.enterprise.name!r}, got others")
         lines = (chosen[:, None] * self._n_lines + np.arange(self._n_lines)).ravel()
         roots = luck.astype(np.uint64)
-        self.simulator.fork(lines, line_seeds(roots, self._n_lines), into=into.simulator)
+        into.simulator = self.simulator.fork(lines, line_seeds(roots, self._n_lines), into=target)
         into.state = self.state.taken(chosen)
         into.state.root[...] = into.state.seed[...] = roots
         into.state.episode[...] = 0

@@ -27,6 +27,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Memory = dict[str, Any]
 """What a rule keeps from period to period: arrays whose first axis is companies."""
+Given = npt.ArrayLike | Mapping[str, int] | None
+"""Numbers of a rule as it takes them."""
 
 
 class Manager(ABC):
@@ -34,7 +36,8 @@ class Manager(ABC):
 
     Args:
         companies: what it manages, or others of the same enterprise.
-        numbers: ``(n_numbers,)``, or for each of some companies its own, ``(n_companies, n_numbers)``; None: the start.
+        numbers: ``(n_numbers,)``, or for each of some companies its own, ``(n_companies, n_numbers)``, or all by name;
+            None: the start.
 
     Attributes:
         name: what tables call it.
@@ -57,7 +60,7 @@ class Manager(ABC):
         if "name" in cls.__dict__ and "numbers_of" not in cls.__dict__:
             cls.numbers_of = cls.name
 
-    def __init__(self, companies: Companies, numbers: npt.ArrayLike | None = None) -> None:
+    def __init__(self, companies: Companies, numbers: Given = None) -> None:
         self._levers = companies.levers
         self._codec = ActionCodec(tuple(lever.knob for lever in companies.levers.levers))
         self._see = Outlook(Overview(companies))
@@ -66,9 +69,15 @@ class Manager(ABC):
         self.analysis = Analysis.of(companies)
         self.numbers = self._numbers()
         start = np.array([number.start for number in self.numbers], dtype=np.int64)
-        self.values = start if numbers is None else self._checked(np.asarray(numbers))
+        self.values = start if numbers is None else self._checked(numbers)
 
-    def _checked(self, values: npt.NDArray[Any]) -> Ints:
+    def _checked(self, given: npt.ArrayLike | Mapping[str, int]) -> Ints:
+        if isinstance(given, Mapping):
+            wanted = [number.name for number in self.numbers]
+            if set(given) != set(wanted):
+                raise InputError(f"{self.name} needs the numbers {', '.join(wanted)}, got {', '.join(map(str, given))}")
+            given = [given[name] for name in wanted]
+        values = np.asarray(given)
         if values.shape[-1:] != (len(self.numbers),) or (values.size and values.dtype.kind not in "iu"):
             names = ", ".join(number.name for number in self.numbers)
             raise InputError(f"{self.name} needs {len(self.numbers)} integers ({names}), got {values.tolist()!r:.80}")
@@ -78,6 +87,11 @@ class Manager(ABC):
                 got = values[..., i][outside].flat[0]
                 raise InputError(f"{self.name}: {number.name} must be in {number.low}..{number.high}, got {got}")
         return values.astype(np.int64)
+
+    @property
+    def by_name(self) -> dict[str, int]:
+        """The values of the numbers by their names, where all companies have the same."""
+        return dict(zip((number.name for number in self.numbers), self.values.tolist(), strict=True))
 
     @abstractmethod
     def _numbers(self) -> tuple[Number, ...]:
@@ -298,9 +312,10 @@ class Reflex(Phased):
 
 
 class InOrder(Manager):
-    """Two years of one thing, then two of the other, at the same cost: for the question of what comes first.
+    """Two years of one thing, then two of the other: for the question of what comes first.
 
-    What the two years of maintenance gained is kept up afterwards, at one step of the lever.
+    The turn of maintenance costs the same in both orders. What it gained is kept up afterwards, at one step of the
+    lever: two years longer where it came first.
     """
 
     TURN: ClassVar[int] = 2
@@ -402,7 +417,7 @@ TUNED: Final = tuple(name for name, kind in MANAGERS.items() if kind.numbers_of 
 """Those that have tuned numbers of their own."""
 
 
-def manager(companies: Companies, name: str, numbers: npt.ArrayLike | None = None) -> Manager:
+def manager(companies: Companies, name: str, numbers: Given = None) -> Manager:
     """Return a rule of management.
 
     Args:

@@ -165,7 +165,7 @@ def study_text(study: Study, command: str) -> str:
             _amount(row["peak"]),
             f"{row['peak_month']:.0f}",
             "never" if np.isnan(row["half_months"]) else f"{row['half_months']:.0f}",
-            f"{100 * row['left']:.0f} %",
+            "" if np.isnan(row["left"]) else f"{100 * row['left']:.0f} %",
         ]
         for row in erosion_rows(study)
     ]
@@ -198,7 +198,7 @@ def _told(values: Any) -> str:
     if len(told) < 2:
         return ""
     found = interval(told)
-    return f"{_amount(found.mean)} ± {_amount(1.96 * found.error)}"
+    return f"{_amount(found.mean)} ± {_amount(found.high - found.mean)}"
 
 
 def _amount(value: float) -> str:

@@ -20,7 +20,7 @@ Numbers = dict[str, dict[str, int]]
 def usual_numbers(enterprise: Enterprise) -> Numbers:
     """Return the starts of every rule of management."""
     companies = Companies(enterprise)
-    return {name: {number.name: number.start for number in manager(companies, name).numbers} for name in MANAGERS}
+    return {name: manager(companies, name).by_name for name in MANAGERS}
 
 
 def rules_file(enterprise: Enterprise) -> Path | None:
@@ -47,18 +47,15 @@ def tuned_numbers(enterprise: Enterprise, path: Path | None = None) -> Numbers:
     try:
         found = json.loads(place.read_text(encoding="utf-8"))
         wanted = found["hash"]
-        numbers = {name: {k: int(v) for k, v in rule["numbers"].items()} for name, rule in found["rules"].items()}
+        numbers = {name: dict(rule["numbers"]) for name, rule in found["rules"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"rules must be a file of tuned rules, got {str(place)!r}: {error}") from None
     if wanted != enterprise.hash:
         if path is None:
             return {}  # tuned for what the enterprise was before it was changed
         raise InputError(f"rules must be of enterprise {enterprise.name!r} ({enterprise.hash}), got {wanted!r}")
-    usual = usual_numbers(enterprise)
-    for name, own in numbers.items():
-        if name not in usual or set(own) != set(usual[name]):
-            raise InputError(f"rules must be of {', '.join(usual)} with their numbers, got {name!r} with {list(own)}")
-    return numbers
+    companies = Companies(enterprise)
+    return {name: manager(companies, name, own).by_name for name, own in numbers.items()}
 
 
 def numbers_of_all(enterprise: Enterprise, path: Path | None = None) -> Numbers:

@@ -17,8 +17,9 @@ from jitgym.enterprise.company import Companies
 from jitgym.enterprise.constants import Dynamics, Planning, constants_of
 from jitgym.enterprise.description import Enterprise, load_enterprise
 from jitgym.enterprise.managers import manager
-from jitgym.enterprise.runs import Policy, Run, results, run
+from jitgym.enterprise.runs import Run, results, run
 from jitgym.errors import InputError
+from jitgym.evaluate import Policy
 from jitgym.seeds import seed_bank
 from jitgym.stats import Interval, bca
 
@@ -140,7 +141,7 @@ def rules(numbers: Mapping[str, Mapping[str, int]]) -> dict[str, Callable[[Compa
     """
 
     def made(name: str) -> Callable[[Companies], Policy]:
-        return lambda companies: manager(companies, name, np.array(list(numbers[name].values()), dtype=np.int64))
+        return lambda companies: manager(companies, name, numbers[name])
 
     return {name: made(name) for name in numbers}
 
@@ -156,7 +157,7 @@ class Erosion:
         peak: the most that was released, in money.
         peak_month: when.
         half_months: months from then until half of it was gone; NaN: never.
-        left: share of the peak that is left at the end.
+        left: share of the peak that is left at the end; NaN: nothing was released.
     """
 
     peak: float
@@ -170,9 +171,12 @@ def erosion(run: Run, periods_per_year: int) -> Erosion:
     gain = (run.opening[:, None] - run.working_capital).mean(axis=0)
     months = 12 / periods_per_year
     peak = int(gain.argmax())
+    month = (peak + 1) * months
+    if gain[peak] <= 0:
+        return Erosion(float(gain[peak]), month, np.nan, np.nan)
     after = np.flatnonzero(gain[peak:] <= gain[peak] / 2)
-    half = float(after[0] * months) if len(after) else float("nan")
-    return Erosion(float(gain[peak]), (peak + 1) * months, half, float(gain[-1] / gain[peak]))
+    half = float(after[0] * months) if len(after) else np.nan
+    return Erosion(float(gain[peak]), month, half, float(gain[-1] / gain[peak]))
 
 
 # -- sensitivity --
@@ -193,7 +197,12 @@ class Change:
 
 
 def changes(enterprise: Enterprise) -> Iterator[Change]:
-    """Yield every assumption at both ends of its range; what has no range of its own is halved and doubled."""
+    """Yield assumptions, one at a time.
+
+    Every constant of ``Dynamics`` and ``Planning`` is moved to both ends of its range. What has no range of its own is
+    halved and doubled: how often each shock comes, money, prices and the cost of capital, where they are one number
+    and not 0. The best that a capability can do is moved by a quarter and a half of the way to its worst.
+    """
     for part, kind in (("dynamics", Dynamics), ("planning", Planning)):
         own = getattr(enterprise, part)
         for constant in constants_of(kind):

@@ -78,9 +78,9 @@ def milestones(run: Run, enterprise: Enterprise, company: int = 0) -> list[str]:
 
 
 def _edges(horizon: int, periods_per_year: int) -> list[int]:
-    """Return the periods at which quarters end, with 0 first."""
+    """Return the periods at which quarters end, with 0 first; of periods longer than a quarter, the one under way."""
     n = max(1, round(horizon / periods_per_year * QUARTERS))
-    return [round(i * horizon / n) for i in range(n + 1)]
+    return [0, *(max(1, round(i * horizon / n)) for i in range(1, n + 1))]
 
 
 def _years(n: int) -> str:
@@ -92,5 +92,5 @@ def _digit(value: int) -> str:
 
 
 def _shades(spent: npt.NDArray[np.float32], edges: list[int], most: float) -> list[str]:
-    means = [float(spent[begin:end].mean()) / most for begin, end in pairwise(edges)]
+    means = [float(spent[min(begin, end - 1) : end].mean()) / most for begin, end in pairwise(edges)]
     return [SHADES[min(len(SHADES) - 1, int(np.ceil(mean * (len(SHADES) - 1))))] for mean in means]
