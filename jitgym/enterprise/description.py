@@ -219,14 +219,19 @@ class Enterprise(Part):
         given = self.model_dump(mode="json", exclude={"description", "line"}, exclude_defaults=True)
         given |= {
             "line": self.line.hash,
-            "dynamics": self.dynamics.model_dump(),
-            "planning": self.planning.model_dump(),
+            "dynamics": _plain(self.dynamics),
+            "planning": _plain(self.planning),
         }
         return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:
         """Return the description as YAML that :func:`load_enterprise` reads back to an equal enterprise."""
         return yaml.safe_dump(self.model_dump(mode="json", exclude_defaults=True), sort_keys=False, width=110)
+
+
+def _plain(part: Part) -> dict[str, float]:
+    """Return constants so that a default is written as the same number in a description: 9.0 as 9."""
+    return {name: int(value) if value == int(value) else value for name, value in part.model_dump().items()}
 
 
 def enterprise_files() -> dict[str, Path]:

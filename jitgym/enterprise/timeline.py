@@ -80,7 +80,9 @@ def milestones(run: Run, enterprise: Enterprise, company: int = 0) -> list[str]:
 def _edges(horizon: int, periods_per_year: int) -> list[int]:
     """Return the periods at which quarters end, with 0 first; of periods longer than a quarter, the one under way."""
     n = max(1, round(horizon / periods_per_year * QUARTERS))
-    return [0, *(max(1, round(i * horizon / n)) for i in range(1, n + 1))]
+    if horizon < n:
+        return [-(-i * horizon // n) for i in range(n + 1)]
+    return [round(i * horizon / n) for i in range(n + 1)]
 
 
 def _years(n: int) -> str:
