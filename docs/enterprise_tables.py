@@ -16,6 +16,7 @@ from jitgym.enterprise.description import Enterprise, load_enterprise
 from jitgym.enterprise.levers import OF_SUPPLIERS, ORDERS
 from jitgym.enterprise.parts import Capabilities, Levers
 from jitgym.enterprise.review import MEASURES
+from jitgym.enterprise.runs import RESULTS
 from jitgym.enterprise.sights import BOUND, Overview
 from jitgym.enterprise.vector_env import OBJECTIVES
 from jitgym.fields import PARAMETERS
@@ -57,8 +58,10 @@ def parts() -> dict[str, str]:
         "scorecard": scorecard_table(),
         "observation": observation_table(),
         "objectives": markdown_table(("objective", "reward"), ((f"`{n}`", m) for n, m in OBJECTIVES.items())),
+        "results": markdown_table(("result", "unit", "formula"), ((f"`{n}`", u, f) for n, (u, f) in RESULTS.items())),
         "proportions": proportions_table(enterprise),
-        "constants": constants_table(enterprise),
+        "constants of management": constants_table(enterprise.dynamics),
+        "constants of planning": constants_table(enterprise.planning),
         "numbers": numbers_table(leaves_of(enterprise), ENTERPRISE),
         "numbers of the line": numbers_table(list(leaves(raw_line(enterprise))), LINE),
     }
@@ -179,14 +182,12 @@ def proportions_table(enterprise: Enterprise) -> str:
     return markdown_table(("what", "here", "usual"), rows)
 
 
-def constants_table(enterprise: Enterprise) -> str:
-    """Return every constant of dynamics and planning as the enterprise has it."""
+def constants_table(part: Dynamics | Planning) -> str:
+    """Return every constant of a part as the enterprise has it."""
     rows = []
-    for group, part in (("dynamics", Dynamics), ("planning", Planning)):
-        for one in constants_of(part):
-            value = float(getattr(getattr(enterprise, group), one.name))
-            span = f"{number(one.low)}..{number(one.high)}"
-            rows.append((f"`{group}/{one.name}`", number(value), span, one.meaning, one.source))
+    for one in constants_of(type(part)):
+        value, span = number(getattr(part, one.name)), f"{number(one.low)}..{number(one.high)}"
+        rows.append((f"`{one.name}`", value, span, one.meaning, one.source))
     return markdown_table(("constant", "value", "tried in", "meaning", "source"), rows)
 
 
@@ -244,7 +245,7 @@ def numbers_table(found: list[tuple[tuple[str, ...], float]], sources: Iterable[
             raise ValueError(f"{pattern} must be in the files, got none")
         left = [pair for pair in left if pair not in own]
         wild = [i for i, word in enumerate(words) if word == "*"]
-        rows.append((f"`{pattern}`", values_of(own, wild), span, source))
+        rows.append((pattern.replace("/", " / ").replace("*", "any"), values_of(own, wild), span, source))
     if left:
         raise ValueError(f"numbers must have a source, got none for {', '.join('/'.join(at) for at, _ in left)}")
     return markdown_table(("number", "value", "plausible", "source"), rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy.typing as npt
 
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import LeverTable
+from jitgym.enterprise.review import MEASURES
+from jitgym.enterprise.runs import Run
 
 LINE: dict[str, Any] = {
     "name": "pair",
@@ -162,3 +165,35 @@ def decide(firms: Companies, **chosen: int) -> npt.NDArray[np.int64]:
     for kind, value in chosen.items():
         decision[firms.levers.columns[kind]] = value
     return decision
+
+
+def steady(**changes: Any) -> dict[str, Any]:
+    """Return the small company with three lines of its own, of which the first does not suit pull."""
+    lines = [
+        {"name": "lumpy", "demand": {"negative_binomial": {"mean": 0.15, "dispersion": 0.01}}},
+        {"name": "steady", "demand": {"poisson": 0.9}},
+        {"name": "steadier", "demand": {"poisson": 1.6}},
+    ]
+    return small(**{"lines": lines, **changes})
+
+
+def a_run(periods: int, n: int = 1, n_lines: int = 2, n_suppliers: int = 2, n_levers: int = 14, **known: Any) -> Run:
+    """Return a made-up run in which nothing happens but what is given, each broadcast to its shape."""
+    of_line = {
+        "stage": np.int8, "cards": np.int16, "capability": np.float32, "people": np.float32, "discipline": np.float32,
+    }  # fmt: skip
+    shapes: dict[str, tuple[tuple[int, ...], Any]] = {
+        "opening": ((n,), float),
+        **{name: ((n, periods, n_lines), kind) for name, kind in of_line.items()},
+        "measures": ((n, periods, n_lines, len(MEASURES)), np.float32),
+        "on_time": ((n, periods, n_suppliers), np.float32),
+        "spent": ((n, periods, n_levers), np.float32),
+        "supplier_paid": ((n, n_suppliers), float),
+        "supplier_units": ((n, n_suppliers), float),
+    }
+    fields: dict[str, Any] = {}
+    for field in dataclasses.fields(Run):
+        shape, kind = shapes.get(field.name, ((n, periods), float))
+        fields[field.name] = np.broadcast_to(np.asarray(known.pop(field.name, 0), dtype=kind), shape)
+    assert not known
+    return Run(**fields)

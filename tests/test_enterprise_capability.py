@@ -50,7 +50,7 @@ def test_a_period_by_hand(dynamics: dict[str, float]) -> None:
     enterprise = load_enterprise(small(dynamics=dynamics))
     d, rng, n = enterprise.dynamics, np.random.default_rng(7), 30
     now = abilities_of(enterprise, rng, n)
-    before = now.repeated(1)
+    before = now.copied()
     lines, suppliers = rng.choice([0, 10, 50, 400], (n, 2, 4)), rng.choice([0, 10, 50, 400], (n, 2))
     visible, pulled = rng.random((n, 2)) * 0.2, rng.integers(0, 3, (n, 2))
     Growth(enterprise).grow(now, lines.astype(float), suppliers.astype(float), visible, pulled)
@@ -223,7 +223,8 @@ def test_kaizen_needs_trained_people_and_problems_in_sight() -> None:
     none, rest, now = np.zeros((4, 2)), np.zeros((4, 2), dtype=np.int64), Abilities.at_start(enterprise, 4)
     now.lines[2:, :, PEOPLE] = 1.0
     start = now.lines.copy()
-    visible = np.array([[0.0], [0.05], [0.0], [0.05]]) * np.ones((4, 2))
+    half = enterprise.dynamics.visible
+    visible = np.array([[0.0], [half], [0.0], [half]]) * np.ones((4, 2))
     Growth(enterprise).grow(now, np.zeros((4, 2, 4)), none, visible, rest)
     gained = (now.lines - start)[:, :, :PEOPLE]
     assert (gained[:3] == 0).all()

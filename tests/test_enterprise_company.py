@@ -13,6 +13,7 @@ from enterprises import CALM, LINE, SMALL, decide, draw, small
 from jitgym.enterprise.company import Companies, Period
 from jitgym.enterprise.description import load_enterprise
 from jitgym.enterprise.levers import BACK, NEXT, PILOT
+from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.shocks import line_seeds
 from jitgym.errors import InputError
 from jitgym.seeds import seed_bank
@@ -168,7 +169,7 @@ def test_machines_meet_the_same_luck_whatever_is_decided() -> None:
         del stage["quality"]  # a machine that stops at a defect does not run meanwhile
     kept = {**SMALL["capabilities"], "quality": [], "maintenance": [], "disruption": []}
     lines = [{"name": "first"}, {"name": "second"}]
-    changes: Any = {"line": line, "capabilities": kept, "lines": lines}
+    changes: Any = {"line": line, "capabilities": kept, "lines": lines, "shocks": {"escape": {"per_year": 0}}}
     for one, two in zip(lives(6, "rest", **changes), lives(6, "all", **changes), strict=True):
         assert (one["breakdowns"] == two["breakdowns"]).all()
         assert one["breakdowns"].sum() > 0
@@ -310,6 +311,53 @@ def test_other_wrong_arguments_are_refused() -> None:
         firms.levers.column("rollout[third]")
 
 
+# -- the scorecard --
+
+
+def test_the_scorecard_by_hand() -> None:
+    """Of lines whose customers soon go elsewhere, and whose machines wait for a technician."""
+    line = {"demand": {"shortage": {"limit": 2}}, "technicians": 1}
+    firms, rng = Companies(small(line=line), 4, seed=2), np.random.default_rng(2)
+    seen: dict[str, list[float]] = {name: [] for name in MEASURES}
+    waited = 0
+    for _ in range(12):
+        period = firms.step(draw(rng, firms.levers, 4))
+        ledger, account = period.ledger, period.account
+        for n in range(8):
+            firm, line = divmod(n, 2)
+            row = {field: ledger[field][n] for field in ledger}
+            demand, slots = int(row["demand"].sum()), 20
+            made = row["finished"].sum() + row["scrapped"].sum()
+            flawed = row["scrapped"].sum() + row["reworked"].sum() + row["returned"].sum()
+            lost_in_sight = row["stopped"].sum()
+            lost_in_sight += row["starved"][1] * (period.stage[firm, line] >= 1)
+            lost_in_sight += row["starved"][0] * (period.stage[firm, line] == 2)
+            stock = int(account.line_inventory[firm, line])
+            want = {
+                "turns": 4 * int(account.line_cost_of_sales[firm, line]) / stock if stock else 0,
+                "fill_rate": row["on_time"].sum() / demand if demand else 1,
+                "backlog": row["backlog_slots"].sum() / slots / (demand / 5) if demand else 0,
+                "lost": row["lost"].sum() / demand if demand else 0,
+                "flow": (row["process_slots"].sum() + row["store_slots"].sum()) / slots,
+                "first_pass_yield": 1 - flawed / made if made else 1,
+                "breakdowns": row["breakdowns"].sum() * 1000 / slots,
+                "down": (row["down"].sum() + ledger["waiting"][n].sum()) / 40,
+                "visible": lost_in_sight / 40,
+            }
+            for name, value in want.items():
+                assert period.measures[firm, line, list(MEASURES).index(name)] == pytest.approx(value), name
+                seen[name].append(value)
+            assert 0 <= period.measures[firm, line, list(MEASURES).index("oee")] <= 1
+        for firm in range(4):
+            for supplier, place in ((0, 1), (1, 0)):
+                promised = ledger["promised"].reshape(4, 2, 2)[firm, :, place].sum()
+                on_time = ledger["delivered_on_time"].reshape(4, 2, 2)[firm, :, place].sum()
+                assert period.on_time[firm, supplier] == pytest.approx(on_time / promised if promised else 1)
+        waited += int(ledger["waiting"].sum())
+    assert [name for name, values in seen.items() if len(set(values)) < 3] == ["oee"]
+    assert waited > 0
+
+
 # -- the opening --
 
 
@@ -366,6 +414,22 @@ def test_a_qualification_takes_its_periods_then_orders_go_to_the_alternative_sup
         period = firms.step(firms.levers.at_rest)
         assert (period.ledger["ordered"].reshape(8, 2, 2)[..., 0] == 0).all()
     assert (firms.state.waiting == before).all(), "it stays qualified"
+
+
+def test_alternative_suppliers_that_are_to_have_more_than_all_share_it() -> None:
+    line = copy.deepcopy(LINE)
+    line["suppliers"].append({"name": "port", "item": "bar", "lead_time": 5})
+    free = {"cost": 0, "periods": 0}
+    others = [{"name": name, "delivers": name, "alternative": free} for name in ("shop", "port")]
+    description = small(suppliers=[SMALL["suppliers"][0], *others], shocks=CALM) | {"line": line}
+    firms = Companies(description, 1, seed=1)
+    shares = []
+    for shop, port in ((1, 0), (4, 4), (3, 1), (3, 2), (1, 1)):
+        decision = firms.levers.at_rest
+        decision[firms.levers.columns["alternative"]] = shop, port
+        shares.append(firms.step(decision).plan.shares[0].tolist())
+    # by place: shop, mill, port; nobody is qualified in the first period, and the port not before it is asked
+    assert shares == [[0, 1, 0], [1, 0, 0], [0.75, 0, 0.25], [0.6, 0, 0.4], [0.25, 0.5, 0.25]]
 
 
 def test_orders_for_a_roll_out_do_what_they_say() -> None:

@@ -267,9 +267,10 @@ def test_an_alternative_supplier_costs_once() -> None:
         decision[column] = share
         paid.append(int(firms.step(decision).spent[0, column]) // COIN)
     assert paid == [700, 0, 0, 0, 0, 0, 0]
-    poor = Companies(small(money={"budget": 2000}, shocks=CALM), 1, seed=1)
-    decision = decide(poor, alternative=1)
-    assert [int(poor.step(decision).spent[0, column]) // COIN for _ in range(3)] == [0, 700, 0]
+    decision = decide(firms, alternative=1)
+    for budget, paid in ((2000, [0, 700, 0]), (2800, [700, 0, 0])):  # 500 and just 700 a period
+        poor = Companies(small(money={"budget": budget}, shocks=CALM), 1, seed=1)
+        assert [int(poor.step(decision).spent[0, column]) // COIN for _ in range(3)] == paid
 
 
 # -- amounts that are no whole coins --
@@ -287,6 +288,7 @@ def test_amounts_are_whole_coins() -> None:
     ("changes", "message"),
     [
         ({"money": {"rollout": 0.00001}}, r"money\.rollout must be a whole number of 1/10000, got 1e-05"),
+        ({"money": {"budget": 1e15}}, r"money\.budget must be at most 1e\+11, got 1000000000000000\.0"),
         ({"money": {"budget": 0.00001}}, r"money\.budget must be a whole number of 1/10000, got 1e-05"),
         ({"money": {"overhead": 0.00001}}, r"money\.overhead must be a whole number of 1/10000, got 1e-05"),
         ({"money": {"cash": 0.00001}}, r"money\.cash must be a whole number of 1/10000, got 1e-05"),

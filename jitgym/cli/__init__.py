@@ -1,9 +1,22 @@
 """The command line: one module for each command or group of them, which registers it with the application."""
 
-from jitgym.cli import compare, fit, look, record, report, scorecard, suite, teach, tune
+from jitgym.cli import company, compare, fit, look, record, report, scorecard, suite, teach, tune
 from jitgym.cli.common import app
 
-__all__ = ["app", "compare", "fit", "look", "main", "record", "report", "scorecard", "suite", "teach", "tune"]
+__all__ = [
+    "app",
+    "company",
+    "compare",
+    "fit",
+    "look",
+    "main",
+    "record",
+    "report",
+    "scorecard",
+    "suite",
+    "teach",
+    "tune",
+]
 
 
 def main() -> None:

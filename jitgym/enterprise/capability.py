@@ -5,7 +5,8 @@ With ``c`` a capability, ``c0`` what customary practice holds without any progra
     upkeep needed    N = upkeep x (c - c0)
     upkeep given     m = min(1, I / N)
     money to grow    X = max(0, I - N)
-    c' = c + (1 - c) x (growth x X / (X + half) + kaizen x people x visibility) - fading x (1 - m) x (c - c0)
+    c' = c + (1 - c) x (growth x X / (X + half) + kaizen x people x visibility)
+           - fading x (1 - m) x (c - c0)
 
 Money has diminishing returns twice: by ``X / (X + half)``, and because less is left to gain. Kaizen is what people do
 without a programme; it needs trained people and problems that can be seen. ``visibility = v / (v + visible)``, with

@@ -2,8 +2,9 @@
 
 ``cards = demand x lead time x (1 + safety)`` (Monden 2011, Toyota production system, 4th ed.). The lead time of a stage
 is the jobs of its products, stretched by breakdowns, and one slot of waiting. Where a changeover takes time, lots are
-as large as the machine can afford, ``lot = demand x setup / (utilisation - load)``, and their cards come on top: the
-interval in which every part is made once (EPEI; Rother & Harris 2001, Creating continuous flow).
+as large as the machine can afford, and their cards come on top: the interval in which every product is made once holds
+a setup for each of them, ``interval = products x setup / (utilisation - load)``, and a lot is the demand of an interval
+(EPEI; Rother & Harris 2001, Creating continuous flow).
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ class CardFormula:
             jobs = np.stack([self.job(parameters, i, p) for p in range(n_products)], axis=1)
             lead = jobs.sum(axis=1) + 1
             free = np.maximum(self._planning.utilisation - (jobs * forecast).sum(axis=1), LEAST_FREE)
-            lots[:, i] = np.maximum(1, np.ceil(forecast * (self.setup(parameters, i) / free)[:, None]))
-            cards[:, i] = np.ceil(forecast * lead[:, None] * (1 + self._planning.safety))
+            interval = n_products * self.setup(parameters, i) / free
+            lots[:, i] = np.maximum(1, _up(forecast * interval[:, None]))
+            cards[:, i] = _up(forecast * lead[:, None] * (1 + self._planning.safety))
             cards[:, i] += np.where(lots[:, i] > 1, lots[:, i], 0)
         return cards, lots
 
@@ -82,6 +84,12 @@ class CardFormula:
         """Return a parameter of every line where it varies, else the scenario's value."""
         column = self._columns.get((kind, place))
         return np.full(len(parameters), usual) if column is None else parameters[:, column]
+
+
+def _up(values: Floats) -> Floats:
+    """Return whole numbers at or above values, but for rounding."""
+    found: Floats = np.ceil(np.round(values, 9))
+    return found
 
 
 def breakdowns_a_slot(law: HazardLaw) -> float:

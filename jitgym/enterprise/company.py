@@ -195,6 +195,7 @@ class Companies:
         else:
             fresh.root[...] = self._roots(seed)
         fresh.seed[...] = child_seeds(fresh.root, fresh.episode)
+        fresh.audit[...] = self._company.fate.first_audits(fresh.seed)
         seeds, lines = line_seeds(fresh.seed, self._n_lines), np.tile(np.arange(self._n_lines), self.n_companies)
         if chosen.all():
             self._history.fork(lines, seeds, into=self.simulator)
@@ -271,21 +272,15 @@ class Companies:
             raise InputError(f"companies must be in 0..{self.n_companies - 1}, got {chosen.min()}..{chosen.max()}")
         if luck.shape != chosen.shape or luck.dtype.kind not in "iu" or (luck < 0).any():
             raise InputError(f"seeds must be {len(chosen)} integers >= 0, got {luck.dtype} of shape {luck.shape}")
+        target = None if into is None else into.simulator
         if into is None:
-            into = copy.copy(self)
-            into.n_companies = len(chosen)
-            into.simulator = Simulator(
-                self.simulator.scenario,
-                len(chosen) * self._n_lines,
-                0,
-                self.simulator.backend,
-                self.simulator.n_threads,
-            )
+            into = Companies.__new__(Companies)  # what does not change is shared
+            vars(into).update(vars(self), n_companies=len(chosen))
         elif into is self or into.n_companies != len(chosen) or into.enterprise.hash != self.enterprise.hash:
             raise InputError(f"into must be {len(chosen)} companies of {self.enterprise.name!r}, got others")
         lines = (chosen[:, None] * self._n_lines + np.arange(self._n_lines)).ravel()
         roots = luck.astype(np.uint64)
-        self.simulator.fork(lines, line_seeds(roots, self._n_lines), into=into.simulator)
+        into.simulator = self.simulator.fork(lines, line_seeds(roots, self._n_lines), into=target)
         into.state = self.state.taken(chosen)
         into.state.root[...] = into.state.seed[...] = roots
         into.state.episode[...] = 0
@@ -311,7 +306,7 @@ class _Run:
         self._n_lines, self._line = len(enterprise.lines), simulator.scenario
         varied = tuple((entry.parameter, entry.place) for entry in simulator.varied)
         self._parameters = Parameters.of(enterprise, varied)
-        self._growth, self._fate = Growth(enterprise), Fate(enterprise)
+        self._growth, self.fate = Growth(enterprise), Fate(enterprise)
         self._planner, self._books = Planner(enterprise, simulator), Bookkeeper(enterprise, simulator)
         self._review = Review(enterprise, self._line)
         self._budget = coins(enterprise.money.budget, "money.budget")
@@ -378,7 +373,7 @@ class _Run:
             trend=np.zeros((1, n_lines, len(MEASURES))),
             on_time=np.ones((1, n_suppliers)),
             on_time_trend=np.ones((1, n_suppliers)),
-            audit=np.zeros((1, self._fate.n_audited)),
+            audit=np.zeros((1, self.fate.n_audited)),
             cards=np.full((1, n_lines), enterprise.start_cards, dtype=np.int64),
             profit=zeros(),
         )
@@ -395,7 +390,7 @@ class _Run:
     ) -> Period:
         """Let a period pass; ``calm``: without trouble, audits and budget. ``days`` gets the ledger of each day."""
         if not calm:
-            state.audit[...] = self._fate.strike(state.trouble, state.seed, state.period)
+            state.audit[...] = self.fate.strike(state.trouble, state.seed, state.period)
             self._grant(state)
         advanced, spent = self._spend(state, decisions)
         self._roll_out(state, decisions, advanced)
@@ -405,7 +400,7 @@ class _Run:
         account = self._books.close(state.balance, ledger, self._books.inventory(simulator), spent.sum(axis=1))
         measures = self._review.lines(ledger, account, state.stage)
         on_time = self._review.suppliers(ledger)
-        self._note(state, ledger, measures, on_time, account)
+        self._note(state, ledger, measures, on_time, account, calm & (state.period == 0))
         self._grow(state, spent, measures)
         state.period += 1
         return Period(
@@ -480,8 +475,8 @@ class _Run:
         unit = int(self._enterprise.levers.cards.unit)
         return self._planner.plan(
             parameters,
-            state.forecast.reshape(n, -1),
-            state.stage.ravel(),
+            state.forecast.reshape(n, -1).copy(),  # the plan is kept; the state goes on
+            state.stage.flatten(),
             state.cards.ravel() * unit,
             state.abilities.discipline.ravel(),
             self._shares(state, decisions).reshape(n, -1),
@@ -513,21 +508,26 @@ class _Run:
         ledger = None
         for day in range(self._enterprise.days):
             counted = simulator.step(self._planner.knobs(simulator, plan, day, ordered))
-            ledger = counted if ledger is None else ledger + counted
             if days is not None:
                 days.append(counted)
+            if ledger is None:
+                ledger = Ledger(counted.layout, counted.array.copy(order="K"))
+            else:
+                ledger.array += counted.array  # in place: at this size an allocation costs as much as the addition
         assert ledger is not None  # a period has a day at least
         return ledger
 
-    def _note(self, state: State, ledger: Ledger, measures: Floats, on_time: Floats, account: Account) -> None:
-        """Keep the scorecard, with the weighted mean of those before, and the forecast."""
+    def _note(
+        self, state: State, ledger: Ledger, measures: Floats, on_time: Floats, account: Account, first: Bools
+    ) -> None:
+        """Keep the scorecard, with the weighted mean of those before, and the forecast; ``first``: none before."""
         weight = self._enterprise.planning.smoothing
         for trend, last, now in (
             (state.trend, state.measures, measures),
             (state.on_time_trend, state.on_time, on_time),
         ):
-            first = state.period.reshape(-1, *[1] * (now.ndim - 1)) == 0
-            trend[...] = np.where(first & (trend == 0), now, trend + weight * (last - trend))
+            new = first.reshape(-1, *[1] * (now.ndim - 1))
+            trend[...] = np.where(new, now, trend + weight * (last - trend))
             last[...] = now
         rate = ledger["demand"].reshape(state.forecast.shape) / ledger["slots"].reshape(*state.stage.shape, 1)
         state.forecast += weight * (rate - state.forecast)

@@ -1,7 +1,7 @@
 """Constants of management: how capabilities grow and fade, and how lines are planned.
 
 Each has its source, or the word *assumed*, and a range within which the conclusions are tried
-(:mod:`jitgym.enterprise.sensitivity`). Half-lives are in months of a year of twelve, whatever the planning period.
+(:func:`jitgym.enterprise.study.changes`). Half-lives are in months of a year of twelve, whatever the planning period.
 References are listed in ``docs/enterprise.md``.
 """
 
@@ -64,7 +64,7 @@ class Dynamics(Part):
     discipline_growth: float = constant(6, 3, 12, "assumed", gt=0, le=1200)
     """Months in which trained people close half of the gap to full discipline."""
     hoarding: float = constant(
-        4.0, 2.0, 6.0, "assumed: such that lines without discipline hold about what push held", ge=0, le=20
+        2.5, 1.5, 4.0, "assumed: such that lines without discipline hold about what push held", ge=0, le=20
     )
     """Containers beside the cards where there is no discipline left, as a share of the cards."""
     disruption: float = constant(0.5, 0.2, 0.9, "assumed; that there is a dip: Pil & MacDuffie 1996", ge=0, le=1)

@@ -137,7 +137,8 @@ class Enterprise(Part):
         return any(s.alternative is not None for s in self.suppliers if s.delivers == place)
 
     def _line_faults(self) -> Iterator[str]:
-        known = [kind.name for kind in PARAMETERS]
+        known = tuple(dict.fromkeys(effect.parameter for _, effect in self.effects))
+        most = self.shocks.demand_shift.high
         for i, line in enumerate(self.lines):
             if isinstance(line.demand, tuple) and len(line.demand) != self.line.n_products:
                 n, got = self.line.n_products, len(line.demand)
@@ -145,6 +146,9 @@ class Enterprise(Part):
             for law in self.laws_of(i):
                 if law is None or not law.has_rate:
                     yield f"lines[{i}].demand must be bernoulli, poisson or negative_binomial: it shifts"
+                elif law.bernoulli is not None and law.mean * most > 1:
+                    rule = f"lines[{i}].demand.bernoulli must be at most 1 / shocks.demand_shift.high = {1 / most:.4g}"
+                    yield f"{rule}, got {law.mean:g}"
             for parameter in line.times:
                 if not any(effect.parameter == parameter for _, effect in self.effects):
                     hint = nearest(parameter, known)
@@ -160,6 +164,9 @@ class Enterprise(Part):
 
     def _effect_faults(self) -> Iterator[str]:
         seen: set[tuple[str, str]] = set()
+        escape = self.shocks.escape.per_year
+        if escape and not any(effect.parameter == "defect" for _, effect in self.effects):
+            yield f"shocks.escape.per_year must be 0 where no capability sets 'defect', got {escape:g}"
         for capability, effect in self.effects:
             where = f"capabilities.{capability}"
             places = self.line.places_to_vary(effect.parameter)
@@ -209,14 +216,22 @@ class Enterprise(Part):
     @cached_property
     def hash(self) -> str:
         """Twelve hexadecimal digits that change when anything but the description text changes."""
-        given = self.model_dump(
-            mode="json", exclude={"description": True, "line": {"description"}}, exclude_defaults=True
-        )
+        given = self.model_dump(mode="json", exclude={"description", "line"}, exclude_defaults=True)
+        given |= {
+            "line": self.line.hash,
+            "dynamics": _plain(self.dynamics),
+            "planning": _plain(self.planning),
+        }
         return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:12]
 
     def to_yaml(self) -> str:
         """Return the description as YAML that :func:`load_enterprise` reads back to an equal enterprise."""
         return yaml.safe_dump(self.model_dump(mode="json", exclude_defaults=True), sort_keys=False, width=110)
+
+
+def _plain(part: Part) -> dict[str, float]:
+    """Return constants so that a default is written as the same number in a description: 9.0 as 9."""
+    return {name: int(value) if value == int(value) else value for name, value in part.model_dump().items()}
 
 
 def enterprise_files() -> dict[str, Path]:

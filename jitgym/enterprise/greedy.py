@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import BACK, HOLD
-from jitgym.enterprise.managers import Manager, Memory
+from jitgym.enterprise.managers import Given, Manager, Memory
 from jitgym.enterprise.outlook import Draft, Outlook
 from jitgym.settings import Number, free_number
 
@@ -36,14 +36,14 @@ class Greedy(Manager):
     does = "what pays most in the next period, by simulation; investments pay later, so it makes none"
     SEED: ClassVar[int] = 7
 
-    def __init__(self, companies: Companies, numbers: npt.ArrayLike | None = None) -> None:
+    def __init__(self, companies: Companies, numbers: Given = None) -> None:
         super().__init__(companies, numbers)
         self._companies: Companies | None = None
         self._copies: Companies | None = None
 
     def watch(self, companies: Companies) -> None:
         """Be told which companies are managed."""
-        self._companies = companies
+        self._companies, self._copies = companies, None
         self._rng = np.random.default_rng(self.SEED)
 
     def _numbers(self) -> tuple[Number, ...]:

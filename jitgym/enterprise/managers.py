@@ -27,6 +27,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Memory = dict[str, Any]
 """What a rule keeps from period to period: arrays whose first axis is companies."""
+Given = npt.ArrayLike | Mapping[str, int] | None
+"""Numbers of a rule as it takes them."""
 
 
 class Manager(ABC):
@@ -34,11 +36,14 @@ class Manager(ABC):
 
     Args:
         companies: what it manages, or others of the same enterprise.
-        numbers: ``(n_numbers,)``, or for each of some companies its own, ``(n_companies, n_numbers)``; None: the start.
+        numbers: ``(n_numbers,)``, or for each of some companies its own, ``(n_companies, n_numbers)``, or all by name;
+            None: the start.
 
     Attributes:
         name: what tables call it.
         does: what it does, in a sentence.
+        numbers_of: the rule whose tuned numbers it takes: its own, another's, or None where it is there to show
+            something and is not tuned.
         numbers: what a tuner may set.
         values: what they are set to.
 
@@ -48,8 +53,14 @@ class Manager(ABC):
 
     name: ClassVar[str]
     does: ClassVar[str]
+    numbers_of: ClassVar[str | None]
 
-    def __init__(self, companies: Companies, numbers: npt.ArrayLike | None = None) -> None:
+    def __init_subclass__(cls) -> None:
+        """A rule is tuned for itself, unless it says otherwise."""
+        if "name" in cls.__dict__ and "numbers_of" not in cls.__dict__:
+            cls.numbers_of = cls.name
+
+    def __init__(self, companies: Companies, numbers: Given = None) -> None:
         self._levers = companies.levers
         self._codec = ActionCodec(tuple(lever.knob for lever in companies.levers.levers))
         self._see = Outlook(Overview(companies))
@@ -58,9 +69,15 @@ class Manager(ABC):
         self.analysis = Analysis.of(companies)
         self.numbers = self._numbers()
         start = np.array([number.start for number in self.numbers], dtype=np.int64)
-        self.values = start if numbers is None else self._checked(np.asarray(numbers))
+        self.values = start if numbers is None else self._checked(numbers)
 
-    def _checked(self, values: npt.NDArray[Any]) -> Ints:
+    def _checked(self, given: npt.ArrayLike | Mapping[str, int]) -> Ints:
+        if isinstance(given, Mapping):
+            wanted = [number.name for number in self.numbers]
+            if set(given) != set(wanted):
+                raise InputError(f"{self.name} needs the numbers {', '.join(wanted)}, got {', '.join(map(str, given))}")
+            given = [given[name] for name in wanted]
+        values = np.asarray(given)
         if values.shape[-1:] != (len(self.numbers),) or (values.size and values.dtype.kind not in "iu"):
             names = ", ".join(number.name for number in self.numbers)
             raise InputError(f"{self.name} needs {len(self.numbers)} integers ({names}), got {values.tolist()!r:.80}")
@@ -70,6 +87,11 @@ class Manager(ABC):
                 got = values[..., i][outside].flat[0]
                 raise InputError(f"{self.name}: {number.name} must be in {number.low}..{number.high}, got {got}")
         return values.astype(np.int64)
+
+    @property
+    def by_name(self) -> dict[str, int]:
+        """The values of the numbers by their names, where all companies have the same."""
+        return dict(zip((number.name for number in self.numbers), self.values.tolist(), strict=True))
 
     @abstractmethod
     def _numbers(self) -> tuple[Number, ...]:
@@ -112,6 +134,11 @@ class Manager(ABC):
         self._decide(self._see, draft, number, memory)
         actions = self._codec.encode(draft.decisions)
         return (actions if np.ndim(observation) > 1 else actions[0]), memory
+
+    def stages(self, observation: npt.NDArray[np.float32]) -> Ints:
+        """Return the stages under pull that observations tell, ``(n_companies, n_lines)``."""
+        self._see.look(observation)
+        return self._see.line("stage").astype(np.int64)
 
     # -- parts that rules share --
 
@@ -266,6 +293,7 @@ class Reflex(Phased):
 
     name = "buffer reflex"
     does = "as phased, but puts cards back whenever service falls, and takes them out but slowly"
+    numbers_of = "phased"
 
     PAIN: ClassVar[float] = 0.9
     """Fill rate below which it hurts."""
@@ -284,9 +312,10 @@ class Reflex(Phased):
 
 
 class InOrder(Manager):
-    """Two years of one thing, then two of the other, at the same cost: for the question of what comes first.
+    """Two years of one thing, then two of the other: for the question of what comes first.
 
-    What the two years of maintenance gained is kept up afterwards, at one step of the lever.
+    The turn of maintenance costs the same in both orders. What it gained is kept up afterwards, at one step of the
+    lever: two years longer where it came first.
     """
 
     TURN: ClassVar[int] = 2
@@ -320,6 +349,7 @@ class MaintenanceFirst(InOrder):
 
     name = "maintenance first"
     does = "two years of maintenance, then pull on the lines that suit it"
+    numbers_of = None
     maintenance_first = True
 
 
@@ -328,17 +358,66 @@ class RolloutFirst(InOrder):
 
     name = "roll-out first"
     does = "pull on the lines that suit it, then from the third year maintenance"
+    numbers_of = None
     maintenance_first = False
 
 
-MANAGERS: Final[dict[str, type[Manager]]] = {
-    kind.name: kind
-    for kind in (Never, Technique, BigBang, BigBangInScope, Phased, Reflex, MaintenanceFirst, RolloutFirst)
-}
+class Kaizen(Manager):
+    """Pull on the lines that suit it, trained people, and no other money: what improves, improves by kaizen."""
+
+    cards: ClassVar[float]
+    """Safety cards, as a share of those at the start."""
+
+    def _numbers(self) -> tuple[Number, ...]:
+        return (
+            self._level("training", 2),
+            self._level("cards", round(self.cards * self._enterprise.start_cards)),
+        )
+
+    def _decide(self, see: Outlook, draft: Draft, number: Mapping[str, Ints], memory: Memory) -> None:
+        lines = np.broadcast_to(self.analysis.suits, see.line("stage").shape)
+        draft.set("training", np.where(lines, number["training"], 0))
+        draft.set("rollout", self._next(see, lines))
+        draft.set("cards", np.where(lines, number["cards"], self._enterprise.start_cards))
+
+
+class LeanKaizen(Kaizen):
+    """Few cards: what goes wrong is seen."""
+
+    name = "lean kaizen"
+    does = "pull and training with a quarter of the safety cards: problems are seen"
+    numbers_of = None
+    cards = 0.25
+
+
+class BufferedKaizen(Kaizen):
+    """Many cards: what goes wrong is covered."""
+
+    name = "buffered kaizen"
+    does = "pull and training with all of the safety cards: problems are covered"
+    numbers_of = None
+    cards = 1.0
+
+
+_KINDS: Final = (
+    Never,
+    Technique,
+    BigBang,
+    BigBangInScope,
+    Phased,
+    Reflex,
+    MaintenanceFirst,
+    RolloutFirst,
+    LeanKaizen,
+    BufferedKaizen,
+)
+MANAGERS: Final[dict[str, type[Manager]]] = {kind.name: kind for kind in _KINDS}
 """Rules of management by name."""
+TUNED: Final = tuple(name for name, kind in MANAGERS.items() if kind.numbers_of == name)
+"""Those that have tuned numbers of their own."""
 
 
-def manager(companies: Companies, name: str, numbers: npt.ArrayLike | None = None) -> Manager:
+def manager(companies: Companies, name: str, numbers: Given = None) -> Manager:
     """Return a rule of management.
 
     Args:

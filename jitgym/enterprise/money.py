@@ -6,10 +6,12 @@ and suppliers wait for at the end of a period (``terms of payment / length of a 
 and the charge for capital. With these::
 
     change of inventory = purchases at standard + added - cost of sales - losses
-    profit              = revenue - purchases - added - operating - overhead - investment + change of inventory
+    profit              = revenue - purchases - added - operating - overhead - investment
+                          + change of inventory
     change of cash      = receipts - payments - added - operating - overhead - investment
-    equity              = cash + inventory + receivables - payables;   change of equity = profit
-    economic profit     = profit - capital cost x mean of working capital at both ends of the period
+    equity              = cash + inventory + receivables - payables
+    change of equity    = profit
+    economic profit     = profit - capital cost x mean of working capital at both ends
 
 Source: Brealey, Myers & Allen (2020), Principles of corporate finance, ch. 12 (economic profit) and 30 (working
 capital). Values of units are those of :class:`jitgym.finance.Books`.
@@ -35,14 +37,18 @@ Ints = npt.NDArray[np.int64]
 
 COIN: Final = 10_000
 """Parts of the currency that are counted."""
+MOST_MONEY: Final = 1e11
+"""Most that an amount of a description may be: so many parts are whole numbers in floats, too."""
 
 
 def coins(amount: float, what: str) -> int:
     """Return an amount of money as whole parts.
 
     Raises:
-        EnterpriseError: it is not a whole number of them; ``what`` names it.
+        EnterpriseError: it is not a whole number of them, or too much to be counted; ``what`` names it.
     """
+    if not abs(amount) <= MOST_MONEY:
+        raise EnterpriseError(f"{what} must be at most {MOST_MONEY:g}, got {float(amount)!r}")
     found = round(amount * COIN)
     if abs(found - amount * COIN) > 1e-6 * max(1.0, abs(found) * 1e-6):
         raise EnterpriseError(f"{what} must be a whole number of 1/{COIN}, got {float(amount)!r}")

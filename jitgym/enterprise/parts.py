@@ -7,7 +7,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
-from jitgym.parts import DemandLaw, Name, Names, Part, Price, Probability
+from jitgym.fields import PARAMETERS
+from jitgym.laws import DEMAND_LEVELS
+from jitgym.parts import LEAST_CHANCE, MOST_TIMES, DemandLaw, Name, Names, Part, Price, Probability
 
 LINE_CAPABILITIES: Final = ("changeover", "quality", "maintenance", "people")
 """What a line can be good at; `people` sets no parameter of the line, but how fast the others grow by kaizen."""
@@ -72,11 +74,22 @@ class Effect(Part):
     ]  # fmt: skip
     """Which; as under ``vary`` of a scenario."""
     at: Names | None = None
-    """Stages or suppliers of the line; absent: all that have it."""
+    """Stages or suppliers of the line; all that have it where this is absent."""
     worst: float = Field(ge=0, le=1_000_000)
     """Its value at capability 0: a probability, slots, or times that of the scenario."""
     best: float = Field(ge=0, le=1_000_000)
     """Its value at capability 1."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Effect:
+        unit = next(kind.unit for kind in PARAMETERS if kind.name == self.parameter)
+        most = {"probability": 1.0, "times": float(MOST_TIMES)}.get(unit, float("inf"))
+        least = 1.0 if unit == "slots" else LEAST_CHANCE if self.parameter.endswith("finish") else 0.0
+        for name, value in (("worst", self.worst), ("best", self.best)):
+            if not least <= value <= most:
+                rule = f">= {least:g}" if value < least else f"<= {most:g}"
+                raise ValueError(f"{name} must be {rule} for {self.parameter}, got {value:g}")
+        return self
 
 
 class Capabilities(Part):
@@ -126,7 +139,7 @@ class Alternative(Part):
     cost: Price
     """Of its qualification, once."""
     periods: int = Field(ge=0, le=1000)
-    """From the decision to the first order."""
+    """Whole periods between that of the decision and that of the first order."""
 
 
 class SupplierOf(Part):
@@ -179,6 +192,14 @@ class DemandShift(Part):
     """The least, times the line's demand."""
     high: float = Field(default=1.2, ge=1, le=16)
     """The most, times the line's demand."""
+
+    @model_validator(mode="after")
+    def _holds_one(self) -> DemandShift:
+        one = (1 - self.low) / (self.high - self.low) * (DEMAND_LEVELS - 1) if self.high > self.low else 0.0
+        if abs(one - round(one)) > 1e-6:
+            rule = f"low and high must have 1 among {DEMAND_LEVELS} levels at even steps from one to the other"
+            raise ValueError(f"{rule}, as 0.8 and 1.2 have, got {self.low:g} and {self.high:g}")
+        return self
 
 
 class Escape(Part):

@@ -145,7 +145,11 @@ class Planner:
         return np.clip(knobs, self._low_of(simulator), self._high_of(simulator)).astype(np.int32)
 
     def _releases(self, simulator: Simulator, plan: Plan, weekly: bool) -> Ints:
-        """Return what may be released into the first stages: the plan's, or as much as their cards allow."""
+        """Return what may be released into the first stages: the plan's, or as much as their cards allow.
+
+        Cards come back within the day, at most as many as the machine takes a slot; what is allowed and not used stays,
+        so it is no more than that.
+        """
         shape = (len(plan.pulled), len(self._line.stages), self._line.n_products)
         credits = simulator.state("credits").reshape(shape)
         held = credits.astype(np.int64)
@@ -156,7 +160,8 @@ class Planner:
         found = np.zeros((len(plan.pulled), len(self._entries)), dtype=np.int64)
         for column, (place, product, path) in enumerate(self._entries):
             cards = plan.cards[:, place, product]
-            free = np.minimum(cards, MOST_UNITS) - credits[:, place, product]
+            made = self._line.slots_per_step * np.minimum(cards, self._batch_of(place))
+            free = np.minimum(cards + made, MOST_UNITS) - credits[:, place, product]
             if not weekly:
                 asked = np.zeros(len(cards), dtype=np.int64)
             else:
@@ -190,6 +195,10 @@ class Planner:
             places = np.flatnonzero(self._item_of == k)
             shares[:, places[1:]] -= shares[:, places[:-1]].copy()
         return shares.astype(np.int64)
+
+    def _batch_of(self, stage: int) -> int:
+        batch = self._line.stages[stage].batch
+        return batch if isinstance(batch, int) else MOST_UNITS
 
     @staticmethod
     def _low_of(simulator: Simulator) -> Ints:

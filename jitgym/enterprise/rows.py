@@ -33,6 +33,10 @@ class Rows:
         """Return rows of one company for each of ``n``."""
         return self.taken(np.zeros(n, dtype=np.intp))
 
+    def copied(self: Self) -> Self:
+        """Return rows that share nothing with these."""
+        return self.taken(np.arange(len(next(self.arrays()))))
+
     def taken(self: Self, companies: npt.NDArray[np.intp]) -> Self:
         """Return new rows of chosen companies, by number, in any order."""
         values = []

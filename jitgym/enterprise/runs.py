@@ -15,6 +15,7 @@ from jitgym.enterprise.description import Enterprise
 from jitgym.enterprise.money import COIN
 from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.sights import Overview
+from jitgym.evaluate import Policy
 from jitgym.finance import DAYS_PER_YEAR
 from jitgym.scorecard import ratio_of
 
@@ -24,19 +25,6 @@ Bools = npt.NDArray[np.bool_]
 
 HELD_AFTER_YEARS: Final = 2
 """When it is looked at what is left of the gains: so long after the last investment."""
-
-
-class Policy(Protocol):
-    """Anything with the ``predict`` of Stable-Baselines3 over MultiDiscrete actions."""
-
-    def predict(
-        self,
-        observation: npt.NDArray[np.float32],
-        state: Any = None,
-        episode_start: Any = None,
-        deterministic: bool = True,
-    ) -> tuple[npt.NDArray[Any], Any]:
-        """Return actions for observations, and the policy's own state."""
 
 
 @runtime_checkable
@@ -64,7 +52,7 @@ class Run:
         receivables: the same.
         payables: the same.
         stage: stages under pull, ``(n, n_periods, n_lines)`` int8.
-        cards: safety cards, in steps of the lever, the same shape.
+        cards: safety cards, in steps of the lever, the same shape, int16.
         measures: scorecards, ``(n, n_periods, n_lines, n_measures)`` float32.
         on_time: of suppliers, ``(n, n_periods, n_suppliers)`` float32.
         spent: on each lever, ``(n, n_periods, n_levers)`` float32.
@@ -87,7 +75,7 @@ class Run:
     receivables: Floats
     payables: Floats
     stage: npt.NDArray[np.int8]
-    cards: npt.NDArray[np.int8]
+    cards: npt.NDArray[np.int16]
     measures: npt.NDArray[np.float32]
     on_time: npt.NDArray[np.float32]
     spent: npt.NDArray[np.float32]
@@ -162,7 +150,7 @@ def row_of(companies: Companies, period: Period) -> dict[str, Any]:
         "receivables": state.balance.receivables / COIN,
         "payables": state.balance.payables / COIN,
         "stage": period.stage.astype(np.int8),
-        "cards": state.cards.astype(np.int8),
+        "cards": state.cards.astype(np.int16),
         "measures": period.measures.astype(np.float32),
         "on_time": period.on_time.astype(np.float32),
         "spent": (period.spent / COIN).astype(np.float32),
@@ -186,6 +174,7 @@ RESULTS: Final = {
     "lost": ("share", "mean of the lines, all years"),
     "investment": ("money a year", "mean spending on improvement, roll-out and qualification"),
     "stages": ("share", "stages under pull at the end"),
+    "capability": ("share", "mean of the lines' changeover, quality and maintenance at the end"),
     "held": ("share", "of the working capital released by the last investment, what is left two years after"),
 }
 """What ten years come to: unit and formula."""
@@ -220,6 +209,7 @@ def results(run: Run, enterprise: Enterprise) -> dict[str, Floats]:
         "lost": run.measure("lost").mean(axis=(1, 2)),
         "investment": run.investment.mean(axis=1) * year,
         "stages": run.stage[:, -1].mean(axis=1) / n_stages,
+        "capability": run.capability[:, -1].mean(axis=1).astype(np.float64),
         "held": held(run, year),
     }
 
@@ -260,7 +250,9 @@ def cost_of_ownership(run: Run, companies: Companies) -> dict[str, Floats]:
 
 
 def months_to_payback(run: Run, base: Run, periods_per_year: int) -> Floats:
-    """Return the months until a policy has caught up with another for good, ``(n,)``; NaN: it never has.
+    """Return the months after which a policy was behind another for the last time, ``(n,)``; NaN: it still is.
+
+    Behind is who has earned less economic profit since the start, at the end of a period; 0: it never was.
 
     Args:
         run: the policy.

@@ -19,6 +19,8 @@ Seeds = npt.NDArray[np.uint64]
 
 _COMPANY = np.uint32(1 << 31)
 """Episodes from here on are periods of the company; those before are its lines."""
+_BEFORE = (1 << 31) - 1
+"""The period whose audits are known when an episode begins."""
 
 
 def line_seeds(seeds: Seeds, n_lines: int) -> Seeds:
@@ -97,7 +99,14 @@ class Fate:
         low, high = s.demand_shift.low, s.demand_shift.high
         shifted = moves < s.demand_shift.per_year / self._per_year
         trouble.shift[...] = np.where(shifted, low + (high - low) * where, trouble.shift)
-        errors: Floats = self._audit * ndtri(audits)
+        return self._errors(audits)
+
+    def first_audits(self, seeds: Seeds) -> Floats:
+        """Return errors of the audits that companies begin with, ``(n_companies, n_audited)``."""
+        return self._errors(self._uniform(seeds, np.full(len(seeds), _BEFORE))[:, -self.n_audited :])
+
+    def _errors(self, uniforms: Floats) -> Floats:
+        errors: Floats = self._audit * ndtri(uniforms)
         return errors
 
 

@@ -87,8 +87,8 @@ class Overview:
         balance = state.balance
         company = np.stack(
             [
-                balance.cash / (10 * self._money),
-                balance.working_capital / (10 * self._money),
+                balance.cash / (50 * self._money),
+                balance.working_capital / (50 * self._money),
                 state.profit / self._money,
                 state.pool / self._budget,
                 state.trouble.cut > 0,

@@ -127,12 +127,13 @@ class EnterpriseVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
         if self.autoreset_mode is AutoresetMode.NEXT_STEP and self._over.any():
             self.companies.reset(mask=self._over)
             rewards[self._over] = 0.0  # that period was no part of any episode
+            _clear(info, self._over)
         self._over = self.companies.state.period >= self.horizon
         truncations = self._over.copy()
         observations = self.overview.observe()
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._over.any():
-            info["final_obs"], info["_final_obs"] = rows_of(observations, self._over), self._over.copy()
             info["final_info"], info["_final_info"] = dict(info), self._over.copy()
+            info["final_obs"], info["_final_obs"] = rows_of(observations, self._over), self._over.copy()
             self.companies.reset(mask=self._over)
             observations = self.overview.observe()
         return observations, rewards, np.zeros(self.num_envs, dtype=bool), truncations, info
@@ -161,11 +162,12 @@ class EnterpriseMOVectorEnv(EnterpriseVectorEnv):
     def _rewards(self, period: Period) -> Floats:
         names, abilities = list(MEASURES), self.companies.state.abilities
         people = abilities.lines[:, :, LINE_CAPABILITIES.index("people")] - abilities.disruption
+        late = (1 - period.on_time).sum(axis=1) / max(1, period.on_time.shape[1])
         parts = {
             "finance": super()._rewards(period),
             "service": period.measures[:, :, names.index("fill_rate")].mean(axis=1) - 1,
             "people": people.mean(axis=1),
-            "risk": -period.measures[:, :, names.index("down")].mean(axis=1) - (1 - period.on_time).mean(axis=1),
+            "risk": -period.measures[:, :, names.index("down")].mean(axis=1) - late,
         }
         return np.stack([parts[name] for name in OBJECTIVES], axis=-1)
 
@@ -176,3 +178,10 @@ def _info(period: Period) -> dict[str, Any]:
     }
     measures = {name: period.measures[:, :, i] for i, name in enumerate(MEASURES)}
     return {"account": account, "measures": measures, "on_time": period.on_time, "stage": period.stage}
+
+
+def _clear(info: dict[str, Any], companies: Bools) -> None:
+    """Leave nothing in the info of some companies."""
+    for values in info.values():
+        for array in values.values() if isinstance(values, dict) else (values,):
+            array[companies] = 0

@@ -14,8 +14,8 @@ from jitgym.enterprise.company import MONEY, Companies
 from jitgym.enterprise.description import enterprise_files, load_enterprise
 from jitgym.enterprise.levers import ORDERS
 from jitgym.enterprise.review import MEASURES
-from jitgym.enterprise.runs import Policy
 from jitgym.errors import InputError
+from jitgym.evaluate import Policy
 from jitgym.files import nearest
 from jitgym.web import rivals
 from jitgym.web.case import Case, TakenOver, load_case

@@ -14,8 +14,9 @@ from jitgym.actions import ActionCodec
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import Enterprise
 from jitgym.enterprise.managers import MANAGERS, manager
-from jitgym.enterprise.runs import Policy, Watcher
+from jitgym.enterprise.runs import Watcher
 from jitgym.errors import InputError
+from jitgym.evaluate import Policy
 from jitgym.files import nearest
 from jitgym.web.chronicle import Chronicle
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import HOLD
-from jitgym.enterprise.runs import Policy
 from jitgym.errors import InputError
+from jitgym.evaluate import Policy
 from jitgym.web.chronicle import Chronicle
 from jitgym.web.lessons import faults_of
 from jitgym.web.rivals import Deputy, Rival

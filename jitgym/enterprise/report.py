@@ -1,0 +1,206 @@
+"""What a study of policies of management came to, as text and as rows for CSV files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from jitgym.enterprise.company import Companies
+from jitgym.enterprise.review import MEASURES
+from jitgym.enterprise.runs import RESULTS, cost_of_ownership, months_to_payback
+from jitgym.enterprise.study import CLAIMS, Study, erosion
+from jitgym.files import markdown_table
+from jitgym.stats import interval
+
+BASE: Final = "never"
+MONTHS: Final = 12
+
+
+def results_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """Yield a row for every policy and result: mean, standard error, interval of 95 %, companies that it tells of."""
+    for name, results in study.results.items():
+        for result, values in results.items():
+            told = values[np.isfinite(values)]
+            row: dict[str, Any] = {"policy": name, "result": result, "unit": RESULTS[result][0], "companies": len(told)}
+            if len(told) > 1:
+                found = interval(told)
+                row |= {"mean": found.mean, "error": found.error, "low": found.low, "high": found.high}
+            else:
+                row |= dict.fromkeys(("mean", "error", "low", "high"), "")
+            yield row
+
+
+def claims_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """Yield a row for every claim whose policies were run."""
+    for claim in CLAIMS:
+        if {claim.better, claim.worse} <= set(study.runs):
+            finding, found = study.check(claim)
+            yield {
+                "claim": claim.name,
+                "sentence": claim.sentence,
+                "result": claim.result,
+                "finding": finding,
+                "difference": found.mean,
+                "low": found.low,
+                "high": found.high,
+            }
+
+
+def differences_rows(study: Study, reference: str) -> Iterator[dict[str, Any]]:
+    """Yield a row for every policy: its paired difference in economic profit a year against a reference."""
+    for name in study.runs:
+        if name != reference:
+            found = study.difference(name, reference)
+            yield {
+                "policy": name,
+                "against": reference,
+                "difference": found.mean,
+                "error": found.error,
+                "low": found.low,
+                "high": found.high,
+            }
+
+
+def years_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """Yield a row for every policy and year, means over companies."""
+    year = study.enterprise.periods_per_year
+    for name, run in study.runs.items():
+        for k in range(run.profit.shape[1] // year):
+            part = slice(k * year, (k + 1) * year)
+            row: dict[str, Any] = {
+                "policy": name,
+                "year": k + 1,
+                "economic_profit": float(run.economic_profit[:, part].mean() * year),
+                "working_capital": float(run.working_capital[:, part].mean()),
+                "investment": float(run.investment[:, part].mean() * year),
+                "capability": float(run.capability[:, part].mean()),
+                "people": float(run.people[:, part].mean()),
+                "discipline": float(run.discipline[:, part].mean()),
+                "stages": float(run.stage[:, part].mean()),
+            }
+            row |= {measure: float(run.measures[:, part, :, i].mean()) for i, measure in enumerate(MEASURES)}
+            yield row
+
+
+def lines_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """Yield a row for every policy and line: its last year, and how many companies have it under pull."""
+    year = study.enterprise.periods_per_year
+    for name, run in study.runs.items():
+        for line, which in enumerate(study.enterprise.line_names):
+            last = run.measures[:, -year:, line].mean(axis=(0, 1))
+            yield {
+                "policy": name,
+                "line": which,
+                "under pull": float((run.stage[:, -1, line] > 0).mean()),
+                "stages": float(run.stage[:, -1, line].mean()),
+                "cards": float(run.cards[:, -year:, line].mean()),
+                "capability": float(run.capability[:, -1, line].mean()),
+                "people": float(run.people[:, -1, line].mean()),
+                **{measure: float(last[i]) for i, measure in enumerate(MEASURES)},
+            }
+
+
+def erosion_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """Yield a row for every policy: how the working capital that it released lasts."""
+    for name, run in study.runs.items():
+        yield {"policy": name, **vars(erosion(run, study.enterprise.periods_per_year))}
+
+
+def suppliers_rows(study: Study, companies: Companies) -> Iterator[dict[str, Any]]:
+    """Yield a row for every policy and supplier: total cost of ownership of a unit, and being on time in the end."""
+    year = study.enterprise.periods_per_year
+    for name, run in study.runs.items():
+        for place, (supplier, cost) in enumerate(cost_of_ownership(run, companies).items()):
+            told = cost[np.isfinite(cost)]
+            yield {
+                "policy": name,
+                "supplier": supplier,
+                "cost_of_ownership": float(told.mean()) if len(told) else "",
+                "on_time": float(run.on_time[:, -year:, place].mean()),
+                "units a year": float(run.supplier_units[:, place].mean() / (run.profit.shape[1] / year)),
+            }
+
+
+def payback_rows(study: Study, base: str = BASE) -> Iterator[dict[str, Any]]:
+    """Yield a row for every policy: months until it has caught up with another for good."""
+    for name, run in study.runs.items():
+        if name != base and base in study.runs:
+            months = months_to_payback(run, study.runs[base], study.enterprise.periods_per_year)
+            paid = months[np.isfinite(months)]
+            yield {
+                "policy": name,
+                "against": base,
+                "paid back": len(paid) / len(months),
+                "median months": float(np.median(paid)) if len(paid) else "",
+            }
+
+
+def study_text(study: Study, command: str) -> str:
+    """Return a study in Markdown: what ten years come to, what becomes of the claims, how gains last."""
+    names = (
+        "economic_profit",
+        "released",
+        "turns",
+        "cash_conversion_days",
+        "fill_rate",
+        "return_on_assets",
+        "investment",
+    )
+    heads = ["policy", *(f"{name.replace('_', ' ')} ({RESULTS[name][0]})" for name in names)]
+    order = sorted(study.results, key=lambda name: -float(study.results[name]["economic_profit"].mean()))
+    rows = [[name, *(_told(study.results[name][result]) for result in names)] for name in order]
+    claims = [
+        [
+            row["sentence"],
+            row["finding"],
+            f"{_amount(row['difference'])} [{_amount(row['low'])}, {_amount(row['high'])}]",
+        ]
+        for row in claims_rows(study)
+    ]
+    lasts = [
+        [
+            row["policy"],
+            _amount(row["peak"]),
+            f"{row['peak_month']:.0f}",
+            "never" if np.isnan(row["half_months"]) else f"{row['half_months']:.0f}",
+            "" if np.isnan(row["left"]) else f"{100 * row['left']:.0f} %",
+        ]
+        for row in erosion_rows(study)
+    ]
+    n = len(next(iter(study.results.values()))["economic_profit"])
+    return "\n\n".join(
+        [
+            f"# {study.enterprise.name}: {n} companies, the same luck for every policy",
+            f"`{command}`",
+            markdown_table(heads, rows),
+            "## What is claimed",
+            markdown_table(["claim", "finding", "difference a year, 95 % interval"], claims),
+            "## How the working capital that was released lasts",
+            markdown_table(["policy", "most", "in month", "half gone after months", "left at the end"], lasts),
+        ]
+    )
+
+
+def sensitivity_text(rows: list[Mapping[str, Any]]) -> str:
+    """Return in Markdown where a claim does not hold when an assumption is moved, and how far each moves the claims."""
+    flips = [row for row in rows if row["finding"] != "holds"]
+    told = [
+        [row["claim"], row["path"], f"{row['value']:g} ({row['usual']:g})", row["finding"], _amount(row["difference"])]
+        for row in flips
+    ]
+    return markdown_table(["claim", "assumption", "value (usual)", "finding", "difference a year"], told)
+
+
+def _told(values: Any) -> str:
+    told = values[np.isfinite(values)]
+    if len(told) < 2:
+        return ""
+    found = interval(told)
+    return f"{_amount(found.mean)} ± {_amount(found.high - found.mean)}"
+
+
+def _amount(value: float) -> str:
+    """Return a number with three to four digits: thousands with a separator."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
