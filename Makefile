@@ -69,7 +69,7 @@ wheel: $(VENV)/dev  ## wheel and sdist into build/dist, each installed and tried
 	PYTHON=$(PY) .ci/packages.sh
 
 bench: $(VENV)/dev  ## benchmarks, as ratios against named peers measured in the same run
-	@set -e; for script in core scaling environment ppo agreement phases; do echo "== $$script"; $(PY) benchmarks/$$script.py; done
+	@set -e; for script in core scaling environment ppo enterprise agreement phases; do echo "== $$script"; $(PY) benchmarks/$$script.py; done
 
 site: $(VENV)/dev  ## the documentation as a site, into build/site
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/site

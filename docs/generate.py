@@ -26,6 +26,8 @@ from jitgym.upkeep import MAINTENANCE
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER.parent / "benchmarks" / "results"
 CONTEST = RESULTS / "contest"
+LEARNED = "PPO"
+"""What the learned manager is called in the results of a study."""
 
 
 def fields_page() -> str:
@@ -179,6 +181,17 @@ def enterprise_page() -> str:
     return page
 
 
+def enterprise_results_page() -> str:
+    """Return the page of what ten years came to, with the tables as the stored results have them."""
+    folder = RESULTS / "enterprise"
+    page = _text(FOLDER / "enterprise_results.md")
+    for what, file in (("study", "study/study.md"), ("sensitivity", "sensitivity.md")):
+        page = _replaced(page, what, f"\n{_text(folder / file).partition(chr(10) * 2)[2]}")
+    plans = _text(folder / "study" / "timelines.txt").split("\n\n\n")
+    own = next((plan for plan in plans if plan.startswith(LEARNED)), "")
+    return _replaced(page, "timeline", f"\n```text\n{own.strip()}\n```\n")
+
+
 def _with_table(name: str, what: str, table: str) -> str:
     """Return a page with what stands between two marks replaced."""
     return _replaced(_text(FOLDER / name), what, table)
@@ -221,6 +234,7 @@ PAGES = {
     "kpis.md": kpis_page,
     "push_pull.md": push_pull_page,
     "enterprise.md": enterprise_page,
+    "enterprise_results.md": enterprise_results_page,
     "fit.md": lambda: _with_table("fit.md", "columns", schema_tables()),
     "../README.md": readme,
     "../benchmarks/results/contest/standings.md": standings_page,

@@ -1,4 +1,4 @@
-"""Draws docs/teach.png: a lesson of the teaching page in a browser. Needs playwright and Chromium.
+"""Draws docs/teach.png and docs/company.png: the teaching page in a browser. Needs playwright and Chromium.
 
 Usage: ``python docs/pictures.py``; ``JITGYM_CHROMIUM`` names a browser other than the ``chromium`` of the path.
 """
@@ -18,10 +18,12 @@ from jitgym.web.server import TeachingServer
 FOLDER = Path(__file__).parent
 LESSON = "03_push"
 SLOTS = 600
+TASK = 2
+"""The part of the lesson on a company that is drawn, a year after the buffer was put back."""
 
 
 def main() -> None:
-    """Play a lesson half way and take a picture of the page."""
+    """Play a lesson half way and take a picture of the page; run a company for a year, and take another."""
     server = TeachingServer(Desk({}))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     path = os.environ.get("JITGYM_CHROMIUM") or shutil.which("chromium")
@@ -34,6 +36,15 @@ def main() -> None:
             page.keyboard.press("d")
             expect(page.locator(".status")).to_contain_text(f"slot {8 * step} of")
         page.screenshot(path=FOLDER / "teach.png")
+        page.set_viewport_size({"width": 1360, "height": 850})
+        page.goto(f"{server.url}#/case/{TASK}")
+        for line in ("shafts", "housings", "covers"):
+            page.get_by_label(f"{line}: safety cards of each product").fill("10")
+        page.get_by_label("stop at bad luck").uncheck()
+        page.get_by_role("button", name="Let a year pass").click()
+        expect(page.locator(".co-when")).to_contain_text("65 of 104")
+        page.locator(".co-lines").evaluate("cards => window.scrollTo(0, cards.offsetTop - 96)")
+        page.screenshot(path=FOLDER / "company.png")
         browser.close()
     server.shutdown()
 

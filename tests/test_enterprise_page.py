@@ -42,7 +42,10 @@ def numbers(value: Any, *at: str) -> Iterator[tuple[tuple[str, ...], float]]:
     elif isinstance(value, list):
         for i, inner in enumerate(value):
             keys = inner if isinstance(inner, dict) else {}
-            sets = [*filter(None, [keys.get("parameter")]), *([where] if isinstance(where := keys.get("at", []), str) else where)]
+            sets = [
+                *filter(None, [keys.get("parameter")]),
+                *([where] if isinstance(where := keys.get("at", []), str) else where),
+            ]
             yield from numbers(inner, *at, str(keys.get("name") or " ".join(sets) or keys.get("knob") or i))
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         yield at, value

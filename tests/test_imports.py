@@ -67,7 +67,12 @@ HEAVY = {"torch", "stable_baselines3", "matplotlib", "simpy", "pandas", "tensorb
 HEAVY |= {"sb3_contrib", "safetensors", "optuna", "PIL", "moviepy", "anywidget", "jinja2"}
 HEAVY |= {"minari", "h5py", "pettingzoo", "mo_gymnasium"}
 # an extra and the only modules that may import it at all
-HOMES = {"torch": {"agents"}, "stable_baselines3": {"agents"}, "matplotlib": {"plots", "fit"}, "optuna": {"search"}}
+HOMES = {
+    "torch": {"agents"},
+    "stable_baselines3": {"agents"},
+    "matplotlib": {"plots", "fit", "enterprise"},
+    "optuna": {"search"},
+}
 HOMES |= {"PIL": {"render", "dataset"}, "anywidget": {"notebook"}, "minari": {"dataset"}, "pettingzoo": {"parallel"}}
 HOMES |= {"mo_gymnasium": set(), "jinja2": {"pages"}}
 # a module that is nothing but the class of an extra's interface, which no other module may import

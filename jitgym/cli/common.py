@@ -108,10 +108,10 @@ def work_of(out: Path) -> Path:
 def command_of(context: typer.Context) -> str:
     """Return the command as it was given, with DIR for the folder of results and without what changes no number."""
     words = [str(context.command.name)]
-    above = context.parent
-    while above is not None and above.parent is not None:
-        words.insert(0, str(above.command.name))
-        above = above.parent
+    parent = context.parent
+    while parent is not None and parent.parent is not None:  # a group of commands
+        words.insert(0, str(parent.command.name))
+        parent = parent.parent
     words.insert(0, "jitgym")
     for parameter in context.command.params:
         name, source = str(parameter.name), context.get_parameter_source(str(parameter.name))

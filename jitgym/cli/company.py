@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -30,15 +31,15 @@ from jitgym.enterprise.analysis import Analysis
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import Enterprise, load_enterprise
 from jitgym.enterprise.greedy import Greedy
-from jitgym.enterprise.managers import MANAGERS, manager
+from jitgym.enterprise.managers import MANAGERS, TUNED, manager
 from jitgym.enterprise.runs import RESULTS, results, run
-from jitgym.enterprise.stored import rules_record, tuned_numbers, usual_numbers
+from jitgym.enterprise.stored import numbers_of_all, rules_record
 from jitgym.enterprise.study import CLAIMS, Change, Study, changed, changes, rules, study
 from jitgym.enterprise.timeline import milestones, timeline
 from jitgym.enterprise.tuning import BUDGET, TunedManager, tune_manager
 from jitgym.errors import InputError
 from jitgym.files import nearest, to_json, write_csv, write_text
-from jitgym.jobs import Job, Report, Store, do, executor
+from jitgym.jobs import Job, Report, Store, digest, do, executor
 from jitgym.results import results_folder
 from jitgym.search import Budget
 from jitgym.seeds import seed_bank
@@ -126,10 +127,10 @@ def tune_command(
     With [bold]--out[/] an interrupted search is gone on with by the same command.
     """
     firm = load_enterprise(enterprise)
-    names = list(MANAGERS) if rule == "all" else [name.strip() for name in rule.split(",")]
+    names = list(TUNED) if rule == "all" else [name.strip() for name in rule.split(",")]
     for name in names:
-        if name not in MANAGERS:
-            raise InputError(f"rule must be of {', '.join(MANAGERS)}, got {name!r}{nearest(name, MANAGERS)}")
+        if name not in TUNED:
+            raise InputError(f"rule must be of {', '.join(TUNED)}, got {name!r}{nearest(name, TUNED)}")
     require_place(out)
     require("optuna", "tune")
     budget = QUICK if quick else BUDGET
@@ -244,6 +245,10 @@ def _write_study(folder: Path, done: Study, text: str) -> None:
     ]
     write_text(folder / "timelines.txt", "\n\n\n".join(plans) + "\n")
     write_text(folder / "study.md", text + "\n")
+    if find_spec("matplotlib") is not None:
+        from jitgym.enterprise.plots import write_study_figure
+
+        write_study_figure(done, folder / "study.png")
 
 
 @company.command("sensitivity")
@@ -254,7 +259,9 @@ def sensitivity_command(
     seeds: Annotated[int, typer.Option(help="Companies for each change.")] = 200,
     seed: SeedOption = 0,
     threads: ThreadsOption = 1,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every finding as CSV.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write findings as CSV, text and figure beside it.")
+    ] = None,
 ) -> None:
     """Move every assumption to both ends of its range, and tell which claims then no longer hold.
 
@@ -282,16 +289,23 @@ def sensitivity_command(
         raise InputError("\n".join(f"{key[2]}: {failure.error}" for key, failure in failures.items()))
     rows = [row for job in jobs for row in found[job.key]]
     held = sum(row["finding"] == "holds" for row in rows)
-    typer.echo(f"`{command_of(context)}`\n\n{held} of {len(rows)} findings hold; the others:\n")
-    typer.echo(told.sensitivity_text(rows))
+    text = f"# {firm.name}: every assumption moved\n\n`{command_of(context)}`\n\n"
+    text += f"{len(every)} changes, {seeds} companies each: {held} of {len(rows)} findings hold; the others:\n\n"
+    text += told.sensitivity_text(rows)
+    typer.echo(text)
     if out is not None:
         write_csv(out, rows)
+        write_text(out.with_suffix(".md"), text + "\n")
+        if find_spec("matplotlib") is not None:
+            from jitgym.enterprise.plots import write_sensitivity_figure
+
+            write_sensitivity_figure(rows, out.with_suffix(".png"))
         shutil.rmtree(work_of(out), ignore_errors=True)
 
 
 def _numbers(firm: Enterprise, path: Path | None) -> dict[str, dict[str, int]]:
     """Return the numbers of every rule: tuned where they are known, else the starts."""
-    return {**usual_numbers(firm), **tuned_numbers(firm, path)}
+    return numbers_of_all(firm, path)
 
 
 def _rule(companies: Companies, name: str, numbers: dict[str, dict[str, int]]) -> Any:
@@ -317,7 +331,7 @@ def _agent(folder: Path, companies: Companies) -> Any:
 def _tune(task: tuple[Enterprise, str, int, Budget, Path], report: Report) -> dict[str, Any]:
     """Tune one rule: a job."""
     firm, name, seed, budget, work = task
-    journal = work / f"{name.replace(' ', '_')}.trials"
+    journal = work / f"{name.replace(' ', '_')}-{digest((firm.hash, str(seed), str(budget)))}.trials"
     found = tune_manager(firm, name, seed, budget, 1, lambda word: report(f"tune {name}", None, word), journal)
     return {
         "name": name,

@@ -13,7 +13,7 @@ from jitgym.errors import InputError
 from jitgym.files import scenario_files, scenario_folder
 from jitgym.rules import rule_names
 from jitgym.scenario import load_scenario
-from jitgym.web.lessons import lesson_files
+from jitgym.web.lessons import COMPANY, lesson_files
 
 ALGORITHMS = ("ppo", "maskable_ppo", "sac", "dqn", "es", "dcl", "counted")
 
@@ -30,7 +30,7 @@ def suite_name(incomplete: str) -> list[str]:
 
 def lesson_name(incomplete: str) -> list[str]:
     """Complete a lesson."""
-    return _those(lesson_files(), incomplete)
+    return _those((*lesson_files(), COMPANY), incomplete)
 
 
 def algorithm_name(incomplete: str) -> list[str]:

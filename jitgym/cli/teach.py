@@ -35,15 +35,24 @@ def teach(
     port: Annotated[int, typer.Option(help="Port; 0: any that is free.")] = 8127,
     seed: SeedOption = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    company: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE", help="Open the page at a company to run: [bold]components[/], or a YAML file of one."
+        ),
+    ] = None,
 ) -> None:
-    """Serve the teaching page: ten lessons, two lines side by side under the same luck, you against any rule.
+    """Serve the teaching page: ten lessons, two lines side by side under the same luck, and a company to run.
 
     All runs on this machine and nothing is fetched from elsewhere. With [bold]--host 0.0.0.0[/] a class can play too,
     by the link with the token that is printed; all teams meet the same orders.
     """
+    from jitgym.enterprise.description import enterprise_files, load_enterprise
     from jitgym.web.desk import Desk
+    from jitgym.web.rivals import Offer
     from jitgym.web.server import TeachingServer
 
+    page = ""
     offered = {name: load_scenario(path) for name, path in scenario_files().items()}
     for line in lines or ():
         scenario = load_scenario(line)
@@ -54,10 +63,16 @@ def teach(
         if offered.setdefault(scenario.name, scenario).hash != scenario.hash:
             raise InputError(f"results must be of the lines that are offered, got another {scenario.name!r}: {folder}")
         policies[scenario.name] = {**policies.get(scenario.name, {}), **found}
-    server = TeachingServer(Desk(offered, at_least(0, "seed", seed), policies), host, at_least(0, "port", port))
-    typer.echo(f"{server.url}\nCtrl-C ends it.")
+    companies = {name: Offer(load_enterprise(name)) for name in enterprise_files()}
+    if company is not None:
+        enterprise = load_enterprise(company)
+        companies[enterprise.name] = Offer(enterprise)
+        page = f"#/company/{enterprise.name}"
+    desk = Desk(offered, at_least(0, "seed", seed), policies, list(companies.values()))
+    server = TeachingServer(desk, host, at_least(0, "port", port))
+    typer.echo(f"{server.url}{page}\nCtrl-C ends it.")
     if browser and not server.token:
-        webbrowser.open(server.url)
+        webbrowser.open(f"{server.url}{page}")
     try:
         server.serve_forever(poll_interval=0.2)
     except KeyboardInterrupt:
@@ -93,12 +108,15 @@ def lessons(
     runs: Annotated[int, typer.Option(help="Runs that the figures are means of.")] = 1000,
     seed: SeedOption = 0,
 ) -> None:
-    """List the lessons of the teaching page, or show one: its text, questions, and what its lines do on average."""
-    from jitgym.web.outline import lesson_outline, lessons_table
+    """List the lessons of the teaching page, or show one: its text, questions, and what is seen on average."""
+    from jitgym.web.lessons import COMPANY
+    from jitgym.web.outline import case_outline, lesson_outline, lessons_table
 
     console = Console(markup=False, highlight=False)
     if lesson is None:
         console.print(lessons_table())
+    elif lesson == COMPANY:
+        console.print(case_outline(at_least(2, "runs", runs), at_least(0, "seed", seed)))
     else:
         console.print(lesson_outline(lesson, at_least(2, "runs", runs), at_least(0, "seed", seed)))
 

@@ -42,6 +42,8 @@ class Manager(ABC):
     Attributes:
         name: what tables call it.
         does: what it does, in a sentence.
+        numbers_of: the rule whose tuned numbers it takes: its own, another's, or None where it is there to show
+            something and is not tuned.
         numbers: what a tuner may set.
         values: what they are set to.
 
@@ -51,6 +53,12 @@ class Manager(ABC):
 
     name: ClassVar[str]
     does: ClassVar[str]
+    numbers_of: ClassVar[str | None]
+
+    def __init_subclass__(cls) -> None:
+        """A rule is tuned for itself, unless it says otherwise."""
+        if "name" in cls.__dict__ and "numbers_of" not in cls.__dict__:
+            cls.numbers_of = cls.name
 
     def __init__(self, companies: Companies, numbers: Given = None) -> None:
         self._levers = companies.levers
@@ -287,6 +295,7 @@ class Reflex(Phased):
 
     name = "buffer reflex"
     does = "as phased, but puts cards back whenever service falls, and takes them out but slowly"
+    numbers_of = "phased"
 
     PAIN: ClassVar[float] = 0.9
     """Fill rate below which it hurts."""
@@ -342,6 +351,7 @@ class MaintenanceFirst(InOrder):
 
     name = "maintenance first"
     does = "two years of maintenance, then pull on the lines that suit it"
+    numbers_of = None
     maintenance_first = True
 
 
@@ -350,14 +360,63 @@ class RolloutFirst(InOrder):
 
     name = "roll-out first"
     does = "pull on the lines that suit it, then from the third year maintenance"
+    numbers_of = None
     maintenance_first = False
 
 
-MANAGERS: Final[dict[str, type[Manager]]] = {
-    kind.name: kind
-    for kind in (Never, Technique, BigBang, BigBangInScope, Phased, Reflex, MaintenanceFirst, RolloutFirst)
-}
+class Kaizen(Manager):
+    """Pull on the lines that suit it, trained people, and no other money: what improves, improves by kaizen."""
+
+    cards: ClassVar[float]
+    """Safety cards, as a share of those at the start."""
+
+    def _numbers(self) -> tuple[Number, ...]:
+        return (
+            self._level("training", 2),
+            self._level("cards", round(self.cards * self._enterprise.start_cards)),
+        )
+
+    def _decide(self, see: Outlook, draft: Draft, number: Mapping[str, Ints], memory: Memory) -> None:
+        lines = np.broadcast_to(self.analysis.suits, see.line("stage").shape)
+        draft.set("training", np.where(lines, number["training"], 0))
+        draft.set("rollout", self._next(see, lines))
+        draft.set("cards", np.where(lines, number["cards"], self._enterprise.start_cards))
+
+
+class LeanKaizen(Kaizen):
+    """Few cards: what goes wrong is seen."""
+
+    name = "lean kaizen"
+    does = "pull and training with a quarter of the safety cards: problems are seen"
+    numbers_of = None
+    cards = 0.25
+
+
+class BufferedKaizen(Kaizen):
+    """Many cards: what goes wrong is covered."""
+
+    name = "buffered kaizen"
+    does = "pull and training with all of the safety cards: problems are covered"
+    numbers_of = None
+    cards = 1.0
+
+
+_KINDS: Final = (
+    Never,
+    Technique,
+    BigBang,
+    BigBangInScope,
+    Phased,
+    Reflex,
+    MaintenanceFirst,
+    RolloutFirst,
+    LeanKaizen,
+    BufferedKaizen,
+)
+MANAGERS: Final[dict[str, type[Manager]]] = {kind.name: kind for kind in _KINDS}
 """Rules of management by name."""
+TUNED: Final = tuple(name for name, kind in MANAGERS.items() if kind.numbers_of == name)
+"""Those that have tuned numbers of their own."""
 
 
 def manager(companies: Companies, name: str, numbers: Given = None) -> Manager:

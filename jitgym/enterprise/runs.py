@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -118,10 +118,15 @@ def run(
     rows = []
     for period in range(horizon):
         actions, memory = policy.predict(overview.observe(), memory, start, True)
-        rows.append(_row(companies, companies.step(codec.decode(actions))))
+        rows.append(row_of(companies, companies.step(codec.decode(actions))))
         start = np.zeros(companies.n_companies, dtype=bool)
         if progress is not None:
             progress((period + 1) / horizon)
+    return run_of(opening, rows)
+
+
+def run_of(opening: Floats, rows: Sequence[Mapping[str, Any]]) -> Run:
+    """Return the run that periods make, each as :func:`row_of` has it, after an opening ``(n,)``."""
     kept = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
     kept["supplier_paid"], kept["supplier_units"] = (
         kept[name].sum(axis=1) for name in ("supplier_paid", "supplier_units")
@@ -129,8 +134,8 @@ def run(
     return Run(opening=opening, **kept)
 
 
-def _row(companies: Companies, period: Period) -> dict[str, Any]:
-    """Return what is kept of a period."""
+def row_of(companies: Companies, period: Period) -> dict[str, Any]:
+    """Return what is kept of a period that companies have just had: entries of :class:`Run`, without its periods."""
     account, state = period.account, companies.state
     abilities = state.abilities
     return {
@@ -169,6 +174,7 @@ RESULTS: Final = {
     "lost": ("share", "mean of the lines, all years"),
     "investment": ("money a year", "mean spending on improvement, roll-out and qualification"),
     "stages": ("share", "stages under pull at the end"),
+    "capability": ("share", "mean of the lines' changeover, quality and maintenance at the end"),
     "held": ("share", "of the working capital released by the last investment, what is left two years after"),
 }
 """What ten years come to: unit and formula."""
@@ -203,6 +209,7 @@ def results(run: Run, enterprise: Enterprise) -> dict[str, Floats]:
         "lost": run.measure("lost").mean(axis=(1, 2)),
         "investment": run.investment.mean(axis=1) * year,
         "stages": run.stage[:, -1].mean(axis=1) / n_stages,
+        "capability": run.capability[:, -1].mean(axis=1).astype(np.float64),
         "held": held(run, year),
     }
 

@@ -58,6 +58,17 @@ def tuned_numbers(enterprise: Enterprise, path: Path | None = None) -> Numbers:
     return {name: manager(companies, name, own).by_name for name, own in numbers.items()}
 
 
+def numbers_of_all(enterprise: Enterprise, path: Path | None = None) -> Numbers:
+    """Return numbers of every rule: tuned ones, its own or another's, where they are there, else its starts.
+
+    Args:
+        enterprise: the company.
+        path: see :func:`tuned_numbers`.
+    """
+    tuned, usual = tuned_numbers(enterprise, path), usual_numbers(enterprise)
+    return {name: tuned.get(str(MANAGERS[name].numbers_of), usual[name]) for name in MANAGERS}
+
+
 def rules_record(enterprise: Enterprise, tuned: Mapping[str, TunedManager], command: str) -> dict[str, Any]:
     """Return what a file of tuned rules holds."""
     return {

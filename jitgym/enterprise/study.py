@@ -57,6 +57,10 @@ CLAIMS: Final = (
         "maintenance before roll-out earns more than after it",
     ),
     Claim("reflex", "phased", "buffer reflex", "economic_profit", "cards put back after every bad month cost profit"),
+    Claim(
+        "trap", "lean kaizen", "buffered kaizen", "capability",
+        "where buffers cover problems, capability ends lower, all else equal",
+    ),
     Claim("stock", "phased", "buffer reflex", "released", "cards put back after every bad month cost working capital"),
 )  # fmt: skip
 """What is claimed of the rules."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -14,9 +14,11 @@ from jitgym.evaluate import Policy
 from jitgym.files import nearest
 from jitgym.knobs import knobs_of
 from jitgym.scenario import Scenario
+from jitgym.web.head_office import HeadOffice
 from jitgym.web.lessons import MOST_TEAMS, faults_of, knob_vector, lesson_files, load_lesson
 from jitgym.web.looks import looks
 from jitgym.web.replay import replay_data, replay_page
+from jitgym.web.rivals import Offer
 from jitgym.web.session import Session
 from jitgym.web.team import BY_HAND, Team
 
@@ -62,6 +64,10 @@ class Desk:
         seed: the luck of every session that asks for none of its own: the same orders for every team of a class;
             in a lesson it is counted from the lesson's own.
         policies: what makes tuned rules and agents, by scenario and name.
+        companies: companies that can be run; None: those that come with the package.
+
+    Attributes:
+        office: where they are run.
     """
 
     def __init__(
@@ -69,7 +75,9 @@ class Desk:
         scenarios: Mapping[str, Scenario],
         seed: int = 0,
         policies: Mapping[str, Mapping[str, Callable[[], Policy]]] | None = None,
+        companies: Sequence[Offer] | None = None,
     ) -> None:
+        self.office = HeadOffice(companies, seed)
         self._scenarios = dict(scenarios)
         self._seed = seed
         self._policies = dict(policies or {})
@@ -87,6 +95,7 @@ class Desk:
                 {"id": name, "title": lesson.title, "minutes": lesson.minutes, "teaches": lesson.teaches}
                 for name, lesson in lessons.items()
             ],
+            "companies": self.office.catalogue(),
             "looks": looks(),
             "class": is_class,
             "seed": str(self._seed),

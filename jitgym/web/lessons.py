@@ -19,6 +19,8 @@ from jitgym.knobs import Knob, knobs_of
 from jitgym.scenario import Scenario, load_scenario
 from jitgym.scorecard import KPIS
 
+COMPANY = "company"
+"""The lesson on a company, which is none of lines: see :mod:`jitgym.web.case`."""
 MOST_TEAMS = 2
 """Lines that are watched side by side."""
 
@@ -200,8 +202,9 @@ def checked_value(knob: Knob, value: int | str | None) -> int:
 
 
 def lesson_files() -> dict[str, Path]:
-    """Return the lessons that come with the package, in the order of a course: name to path."""
-    return {path.stem: path for path in sorted((scenario_folder() / "lessons").glob("*.yaml"))}
+    """Return the lessons on lines that come with the package, in the order of a course: name to path."""
+    files = sorted((scenario_folder() / "lessons").glob("*.yaml"))
+    return {path.stem: path for path in files if path.stem != COMPANY}
 
 
 def load_lesson(name: str) -> Lesson:

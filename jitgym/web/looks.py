@@ -36,3 +36,18 @@ def looks() -> dict[str, Any]:
             for name, (label, times, unit) in LABELS.items()
         ],
     }
+
+
+MEASURE_LABELS: dict[str, dict[str, Any]] = {
+    "turns": {"label": "stock turns", "unit": "a year", "times": 1.0, "good": 1},
+    "fill_rate": {"label": "fill rate", "unit": "%", "times": 100.0, "good": 1},
+    "backlog": {"label": "backlog", "unit": "days", "times": 1.0, "good": -1},
+    "lost": {"label": "orders lost", "unit": "%", "times": 100.0, "good": -1},
+    "flow": {"label": "flow", "unit": "takts", "times": 1.0, "good": -1},
+    "first_pass_yield": {"label": "first-pass yield", "unit": "%", "times": 100.0, "good": 1},
+    "breakdowns": {"label": "breakdowns", "unit": "in 1000 h", "times": 1.0, "good": -1},
+    "down": {"label": "downtime", "unit": "%", "times": 100.0, "good": -1},
+    "oee": {"label": "OEE", "unit": "%", "times": 100.0, "good": 1},
+    "visible": {"label": "visible problems", "unit": "%", "times": 100.0, "good": 0},
+}
+"""What the measures of a company's lines are called, what they are multiplied by, and whether more is better."""

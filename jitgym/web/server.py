@@ -20,13 +20,17 @@ from jitgym.errors import InputError
 from jitgym.web.desk import Desk
 from jitgym.web.replay import STATIC
 from jitgym.web.session import Session
+from jitgym.web.tenure import Tenure, csv_text
 
 FILES: Final = {
     "/": ("page.html", "text/html"),
-    **{f"/{name}": (name, "text/css") for name in ("page.css",)},
+    **{f"/{name}": (name, "text/css") for name in ("page.css", "company.css")},
     **{
         f"/{name}": (name, "text/javascript")
-        for name in ("page.js", "words.js", "line.js", "charts.js", "legend.js", "panel.js", "sheet.js")
+        for name in (
+            *("page.js", "words.js", "line.js", "charts.js", "legend.js", "panel.js", "sheet.js"),
+            *("company.js", "company_cards.js", "company_charts.js", "company_end.js"),
+        )
     },
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
@@ -186,7 +190,20 @@ class Handler(BaseHTTPRequestHandler):
             case ["api", "lesson", name]:
                 self._send_json(desk.lesson(name))
             case ["api", "board"]:
-                self._send_json({"sessions": desk.board()})
+                self._send_json({"sessions": desk.board(), "companies": desk.office.board()})
+            case ["api", "case"]:
+                self._send_json(desk.office.case())
+            case ["api", "company", key]:
+                tenure = self._tenure(key)
+                self._send_json({**tenure.described(), "state": tenure.shown()})
+            case ["api", "company", key, "state"]:
+                self._send_json(self._tenure(key).shown(*self._known_of()))
+            case ["api", "company", key, "table"]:
+                self._send(
+                    csv_text(self._tenure(key).table()).encode(),
+                    "text/csv; charset=utf-8",
+                    {"Content-Disposition": 'attachment; filename="company.csv"'},
+                )
             case ["api", "session", key]:
                 self._send_json(self._session(key).described())
             case ["api", "session", key, "events"]:
@@ -208,6 +225,14 @@ class Handler(BaseHTTPRequestHandler):
             case ["api", "session", key]:
                 self._session(key).command(sent)
                 self._send_json({})
+            case ["api", "company"]:
+                tenure = self.server.desk.office.begin(sent)
+                self._send_json({**tenure.described(), "state": tenure.shown()})
+            case ["api", "company", key]:
+                tenure = self._tenure(key)
+                known = self._known_of()
+                tenure.command(sent)
+                self._send_json(tenure.shown(*known))
             case _:
                 raise Refusal(HTTPStatus.NOT_FOUND, f"there is no {path}")
 
@@ -216,6 +241,18 @@ class Handler(BaseHTTPRequestHandler):
         if session is None:
             raise Refusal(HTTPStatus.NOT_FOUND, "this run is over: begin a new one")
         return session
+
+    def _tenure(self, key: str) -> Tenure:
+        tenure = self.server.desk.office.tenure(key)
+        if tenure is None:
+            raise Refusal(HTTPStatus.NOT_FOUND, "this company is closed: begin a new one")
+        return tenure
+
+    def _known_of(self) -> tuple[int, int | None]:
+        """Return how many periods the page has already, and of which try."""
+        asked = parse_qs(urlsplit(self.path).query)
+        since, tries = (asked.get(name, [""])[0] for name in ("since", "tries"))
+        return (int(since), int(tries)) if since.isdecimal() and tries.isdecimal() else (0, None)
 
     def _sent(self) -> Any:
         """Return what the page has sent; only a page of this server may."""

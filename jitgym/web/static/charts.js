@@ -29,7 +29,7 @@ function axes(root, [x0, x1], [y0, y1]) {
   return [x, y];
 }
 
-function ticks(low, high, about) {
+export function ticks(low, high, about) {
   const raw = (high - low) / about;
   if (!(raw > 0)) return [low];
   const power = 10 ** Math.floor(Math.log10(raw));

@@ -1,5 +1,6 @@
 /** The teaching page: lessons, free play, the board; each run is a session of the server, shown as it streams in. */
 
+import { casePage, companyBoard, companyStart, Firm } from "./company.js";
 import { FlowChart, TeamChart, meanCost, owed, unitsInside } from "./charts.js";
 import { legend } from "./legend.js";
 import { LineView } from "./line.js";
@@ -15,6 +16,7 @@ const BESIDE = 800;
 const SPEEDS = [1, 2, 4, 8, 16, 40, 100, 400];
 let catalogue = null;
 let run = null;
+let firm = null;
 let visits = 0;
 
 async function ask(path, body) {
@@ -174,7 +176,8 @@ function speedOption(value) {
 
 function showPage(heading, ...content) {
   run?.close();
-  run = null;
+  firm?.close();
+  run = firm = null;
   sheet.replaceChildren();
   title.textContent = heading;
   document.title = heading ? `${heading} · jitgym` : "jitgym: a line to watch";
@@ -183,8 +186,8 @@ function showPage(heading, ...content) {
 }
 
 /** Return the session that the address names, if it is still there; so a run outlives Back, a reload and the board. */
-async function kept(key) {
-  const answer = key ? await fetch(`/api/session/${key}`).catch(() => null) : null;
+async function kept(key, path = `/api/session/${key}`) {
+  const answer = key ? await fetch(path).catch(() => null) : null;
   return answer?.ok ? answer.json() : null;
 }
 
@@ -196,6 +199,9 @@ function overview() {
       html("p", { class: "lead" }, "Each takes about ten minutes. Two lines run side by side and meet the same orders, the same breakdowns, the same late trucks: what differs is what you decide."),
       html("ol", { class: "cards" }, catalogue.lessons.map(({ id, title: text, minutes, teaches }) =>
         html("li", {}, html("a", { href: `#/lesson/${id}/0` }, html("strong", {}, text), html("span", {}, inline(teaches)), html("small", {}, `${minutes} minutes`))))),
+      !catalogue.companies.length ? null : html("div", { class: "card-big" },
+        html("p", {}, html("strong", {}, "Run a company for ten years."), " Four lines, their suppliers, a budget for improvement: where to begin with just-in-time, what to prepare first, and whether to put the buffer back when it hurts. Against rules of management, under the same luck."),
+        html("span", {}, html("a", { class: "button", href: "#/company" }, "Run the company"), " ", html("a", { class: "button", href: "#/case/0" }, "The lesson with tasks, 20 minutes"))),
       html("p", {}, html("a", { class: "button", href: "#/free" }, "Free play: any line, you against any rule"))),
   );
 }
@@ -227,6 +233,32 @@ async function freePage(visit, key) {
   if (visit !== visits) return;
   if (session) showRun(session);
   else askForRun();
+}
+
+/** What the pages of companies borrow. */
+const app = {
+  ask,
+  showPage,
+  kept: (path, key) => kept(key, path),
+  visits: () => visits,
+  get catalogue() {
+    return catalogue;
+  },
+  /** Show a company that somebody runs, beside a text or alone. */
+  showFirm(told, address, text = null) {
+    history.replaceState(null, "", address);
+    showPage(told.title);
+    firm = new Firm(told, app);
+    main.replaceChildren(text ? html("div", { class: "with-text" }, text, firm.element) : html("div", {}, html("h1", { class: "unseen" }, `The company ${told.company}`), firm.element));
+  },
+};
+
+async function companyPage(visit, key) {
+  if (catalogue.companies.some(({ name }) => name === key)) return companyStart(app, key);
+  const told = await kept(key, `/api/company/${key}`);
+  if (visit !== visits) return;
+  if (told) app.showFirm(told, `#/company/${key}`);
+  else companyStart(app, null);
 }
 
 /** Show a run that no lesson goes with. */
@@ -278,7 +310,8 @@ async function boardPage(visit) {
         html("th", { scope: "row" }, session.player || "–"), html("td", {}, team.name), html("td", {}, session.title), html("td", {}, team.control === "hand" ? "by hand" : team.control),
         html("td", {}, session.seed), html("td", {}, `${session.slot} of ${session.end}`),
         cell(team.kpis.cost), cell(team.kpis.fill_rate, 100), cell(team.kpis.wip), cell(team.kpis.backlog))))))
-      : html("p", {}, "Nobody has begun yet."),
+      : board.companies.length ? null : html("p", {}, "Nobody has begun yet."),
+    companyBoard(board.companies),
     html("p", {}, html("button", { onclick: () => boardPage(++visits) }, "Look again"))));
 }
 
@@ -288,6 +321,8 @@ async function route() {
   const [, page, id, part, key] = location.hash.split("/");
   if (page === "lesson") await lessonPage(visit, id, Number(part) || 0, key);
   else if (page === "free") await freePage(visit, id);
+  else if (page === "company") await companyPage(visit, id);
+  else if (page === "case") await casePage(app, visit, Number(id) || 0, part);
   else if (page === "board") await boardPage(visit);
   else overview();
 }
@@ -301,12 +336,23 @@ const KEYS = {
   L: () => run.send({ do: "again", seed: Math.floor(Math.random() * 1e6) }),
 };
 
+/** Keys of a company. */
+const FIRM_KEYS = {
+  ArrowRight: () => firm.pass(1),
+  q: () => firm.pass(firm.quarter),
+  y: () => firm.pass(firm.firm.per_year),
+  E: () => firm.pass(firm.end),
+  R: () => firm.command({ do: "again" }, true),
+  L: () => firm.command({ do: "again", seed: Math.floor(Math.random() * 1e6) }, true),
+};
+
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, select, textarea");
   const pressed = [" ", "Enter"].includes(event.key) && event.target.closest("button, summary, a");
-  if (!run || typing || pressed || event.ctrlKey || event.altKey || event.metaKey || !KEYS[event.key]) return;
+  const keys = run ? KEYS : firm ? FIRM_KEYS : {};
+  if (typing || pressed || event.ctrlKey || event.altKey || event.metaKey || !keys[event.key]) return;
   event.preventDefault();
-  KEYS[event.key]();
+  keys[event.key]();
 });
 window.addEventListener("beforeprint", () => run?.last && run.fillSheet());
 document.addEventListener("visibilitychange", () => (document.hidden ? run?.close() : run?.listen()));

@@ -1,0 +1,98 @@
+"""The case, a lesson on a company: what its answers claim is there on average, and its tasks are what is claimed of."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from commands import run as command
+from test_web_company import COMPONENTS, decided, let, settled
+
+from jitgym.errors import InputError
+from jitgym.web import case as cases
+from jitgym.web.case import Trials, load_case
+from jitgym.web.head_office import HeadOffice
+from jitgym.web.rivals import Offer
+
+CASE = load_case()
+PARTS = range(len(CASE.parts))
+
+
+@pytest.fixture(scope="module", params=PARTS)
+def trials(request):
+    part = CASE.parts[request.param]
+    return part, Trials(CASE, part, 200), Trials(CASE, part, 1, CASE.luck)
+
+
+def test_what_answers_claim_holds_over_many_runs(trials):
+    part, many, _ = trials
+    for claim in part.claims:
+        assert many.holds(claim), f"{claim}: {many.value(claim):.4f}"
+
+
+def test_a_class_sees_it_on_the_luck_of_the_case(trials):
+    """Not on average only: which of two is more, in the run that the page plays unless told otherwise."""
+    part, _, one = trials
+    for claim in part.claims:
+        if claim.against is not None and not claim.low < 1 < claim.high:
+            assert (one.value(claim) > 1) == (claim.low >= 1), f"{claim}: {one.value(claim):.4f}"
+
+
+def test_the_case_has_what_a_class_needs():
+    head = cases.case_file().read_text("utf-8").splitlines()[0]
+    assert head.startswith("# Source: ")
+    for part in CASE.parts:
+        assert all((part.text, part.watch, part.questions, part.claims))
+    assert 10 <= CASE.minutes <= 20
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("manager: phased", "manager: phasd", "got 'phasd' (did you mean 'phased'?)"),
+        ("line: spares", "line: spars", "got 'spars' (did you mean 'spares'?)"),
+        ("what: turns", "what: turn", "got 'turn' (did you mean 'turns'?)"),
+        ("low: 0.4, high: 0.85", "low: 0.9, high: 0.85", "low must be <= high = 0.85, got 0.9"),
+        ("periods: 52", "periods: 400", "taken_over.periods must be < periods = 104, got 400"),
+        ("title: As we", "titel: As we", "titel"),
+    ],
+)
+def test_faults_of_a_case_are_told(tmp_path, monkeypatch, old, new, message):
+    text = cases.case_file().read_text("utf-8")
+    assert old in text
+    path = tmp_path / "lessons" / "company.yaml"
+    path.parent.mkdir()
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    monkeypatch.setattr("jitgym.web.case.scenario_folder", lambda: tmp_path)
+    with pytest.raises(InputError, match=re.escape(message)):
+        load_case()
+
+
+def test_a_task_is_taken_over_where_the_rule_left_it():
+    """What the student decides on is theirs; the rest goes on as the rule decides, under the same luck."""
+    office = HeadOffice([Offer(COMPONENTS)])
+    (place,) = [n for n, part in enumerate(CASE.parts) if part.taken_over and part.taken_over.yours]
+    part = CASE.parts[place]
+    tenure = office.begin({"part": place})
+    assert tenure.period == part.taken_over.periods
+    phased = settled(tenure)["rivals"][0]
+    assert [row["profit"] for row in phased["rows"]] == [row["profit"] for row in tenure.chronicle.shown]
+    high = {f"cards_{line}": 10 for line in COMPONENTS.line_names}
+    let(tenure, 10, decided(tenure, **high, training_shafts=0, training_covers=4))
+    (change,) = CASE.plays["buffers back"].changes
+    assert (change.from_, change.value) == (part.taken_over.periods, 10)  # the play that the claims are of is this task
+    play = Trials(CASE, part.model_copy(update={"periods": tenure.period}), 1, CASE.luck).of("buffers back")
+    assert [row["profit"] for row in tenure.chronicle.shown] == np.rint(play.economic_profit[0]).tolist()
+    tenure.command({"do": "back", "period": part.taken_over.periods})
+    let(tenure, 10)
+    assert [row["profit"] for row in tenure.chronicle.shown] == np.rint(play.economic_profit[0]).tolist()
+    with pytest.raises(InputError, match="period must be in"):
+        tenure.command({"do": "back", "period": part.taken_over.periods - 1})
+
+
+def test_the_command_shows_the_case():
+    assert "company" in command("lessons").output
+    shown = command("lessons", "company", "--runs", "4").output
+    assert all(part.title in shown for part in CASE.parts)
+    assert "means of 4 runs of 26 periods" in shown
