@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -34,11 +33,6 @@ NETWORK: Final = "network.npz"
 MOST_BYTES: Final = 1 << 24
 """Most that a card, and the arrays of a network in all, may hold."""
 MOST_LAYERS: Final = 8
-_UNREADABLE = (
-    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, OverflowError, zipfile.BadZipFile,
-    zlib.error,
-)  # fmt: skip
-"""What zipfile and numpy raise at files that are none of theirs."""
 STEPS: Final = (0, -2, -1, 1, 2)
 """Moves of a lever that counts, in its steps; the first is to follow the rule."""
 FOLLOW, WAIT, GO, RETURN = range(4)
@@ -225,7 +219,7 @@ def _read_network(path: Path, n_layers: int, inputs: int, outputs: int) -> Netwo
             raise ValueError(f"{size} bytes, more than {MOST_BYTES}")
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in names}
-    except _UNREADABLE as error:
+    except Exception as error:  # zipfile and numpy raise all sorts at files that are none of theirs
         raise InputError(f"{path}: must hold the arrays of {n_layers} layers: {error}") from None
     width = inputs
     for i in range(n_layers):

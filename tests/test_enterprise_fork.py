@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from enterprises import draw, small
+from enterprises import CALM, draw, small
 
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.sights import Overview
@@ -84,6 +84,14 @@ def test_other_luck_is_other_demand_troubles_and_audits_and_the_same_seeds_are_t
     assert fork.step(fork.levers.at_rest).account.profit[0] != lived().step(fork.levers.at_rest).account.profit[0]
 
 
+def test_lines_that_nothing_troubles_meet_other_luck_too() -> None:
+    firms = Companies(small(shocks=CALM), 1, 1)
+    period = firms.fork([0, 0, 0], [5, 6, 5]).step(firms.levers.at_rest)
+    demand = period.ledger["demand"].reshape(3, -1)
+    assert np.array_equal(demand[0], demand[2])
+    assert not np.array_equal(demand[0], demand[1])
+
+
 def test_a_fork_into_an_earlier_one_is_as_a_new_one() -> None:
     firms, other = lived(), lived(seed=5)
     into = other.fork([1, 1], [3, 4])
@@ -101,6 +109,16 @@ def test_a_fork_can_be_reset_and_copied_as_companies_are() -> None:
     assert twin.state.period.tolist() == [4, 4]
     fork.reset(3)
     assert fork.snapshot() == Companies(small(shocks=TROUBLED), 2, 3).snapshot()
+
+
+def test_the_luck_of_a_fork_is_the_first_episode_of_its_seed() -> None:
+    firms, seeds = lived(), np.array([8, 9], dtype=np.uint64)
+    firms.reset()
+    fork, others = firms.fork([0, 1], seeds), Companies(small(shocks=TROUBLED), 2, seeds)
+    assert fork.state.root.tolist() == fork.state.seed.tolist() == [8, 9]
+    for companies in (fork, others):
+        companies.reset()
+    assert fork.snapshot() == others.snapshot(), "the next episodes are those of the seed"
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,8 @@ class Manager(ABC):
             if set(given) != set(wanted):
                 raise InputError(f"{self.name} needs the numbers {', '.join(wanted)}, got {', '.join(map(str, given))}")
             given = [given[name] for name in wanted]
+            if not all(isinstance(value, (int, np.integer)) for value in given):
+                raise InputError(f"{self.name} needs {len(wanted)} integers ({', '.join(wanted)}), got {given!r:.80}")
         values = np.asarray(given)
         if values.shape[-1:] != (len(self.numbers),) or (values.size and values.dtype.kind not in "iu"):
             names = ", ".join(number.name for number in self.numbers)
