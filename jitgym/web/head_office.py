@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jitgym.enterprise.company import MONEY, Companies
+from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import enterprise_files, load_enterprise
 from jitgym.enterprise.levers import ORDERS
+from jitgym.enterprise.parts import MONEY
 from jitgym.enterprise.review import MEASURES
 from jitgym.errors import InputError
 from jitgym.evaluate import Policy
