@@ -311,6 +311,18 @@ def test_agents_and_numbers_of_rules():
     assert office.catalogue()[0]["rivals"][1] == {"name": "agent", "does": "a learned agent"}
 
 
+def test_tuned_numbers_that_come_with_the_package_are_played_but_not_in_the_lesson(monkeypatch):
+    monkeypatch.setattr("jitgym.web.rivals.tuned_numbers", lambda enterprise: {"never": {"cards": 10}})
+    office = HeadOffice()
+    free, task = begun(office), office.begin({"part": 0, "seed": 0})
+    for tenure, cards in ((free, 10), (task, COMPONENTS.start_cards)):
+        let(tenure, 2)
+        never = settled(tenure)["rivals"][0]
+        assert (never["name"], never["rows"][-1]["cards"]) == ("never", [cards] * 4)
+    assert "tuned" in free.described()["rivals"][0]["does"]
+    assert "(its numbers tuned)" not in task.described()["rivals"][0]["does"]
+
+
 def test_an_unknown_rival_is_a_fault_that_is_told(template):
     race = Race(Offer(SHORT), template)
     (rival,) = race.enter(["phasd"])

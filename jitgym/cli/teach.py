@@ -63,10 +63,10 @@ def teach(
         if offered.setdefault(scenario.name, scenario).hash != scenario.hash:
             raise InputError(f"results must be of the lines that are offered, got another {scenario.name!r}: {folder}")
         policies[scenario.name] = {**policies.get(scenario.name, {}), **found}
-    companies = {name: Offer(load_enterprise(name)) for name in enterprise_files()}
+    companies = {name: Offer.of(load_enterprise(name)) for name in enterprise_files()}
     if company is not None:
         enterprise = load_enterprise(company)
-        companies[enterprise.name] = Offer(enterprise)
+        companies[enterprise.name] = Offer.of(enterprise)
         page = f"#/company/{enterprise.name}"
     desk = Desk(offered, at_least(0, "seed", seed), policies, list(companies.values()))
     server = TeachingServer(desk, host, at_least(0, "port", port))
