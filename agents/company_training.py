@@ -75,6 +75,8 @@ class CompanyVecEnv(VecEnv):
         n_threads: threads that share the lines.
     """
 
+    render_mode: str | None = None
+
     def __init__(
         self, enterprise: Enterprise, rule: str, numbers: npt.ArrayLike, n_envs: int, seed: int, n_threads: int = 1
     ) -> None:

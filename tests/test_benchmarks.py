@@ -20,6 +20,7 @@ BENCHMARKS = ROOT / "benchmarks"
 sys.path.append(str(BENCHMARKS))
 
 import agreement  # noqa: E402
+import enterprise  # noqa: E402
 from gymnasium.utils.env_checker import check_env  # noqa: E402
 from harness import Row  # noqa: E402
 from lines import five_stage, parameters, serial_line, sure_line  # noqa: E402
@@ -150,7 +151,7 @@ def test_missing_tools_are_told_in_one_line():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "script", ["core", "scaling", "phases", "environment", pytest.param("ppo", marks=pytest.mark.agents)]
+    "script", ["core", "scaling", "phases", "environment", "enterprise", pytest.param("ppo", marks=pytest.mark.agents)]
 )
 def test_script_runs(script, tmp_path):
     if script == "ppo":
@@ -169,6 +170,16 @@ def test_script_runs(script, tmp_path):
 def may_sample(folder):
     command = ["perf", "record", "-q", "-e", "cpu-clock", "-o", str(folder / "perf.data"), "true"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_the_profile_of_an_enterprise_finds_its_phases(monkeypatch):
+    """They are functions by name: one that was renamed would take no time."""
+    monkeypatch.setattr(enterprise, "MOST", 4)
+    monkeypatch.setattr(enterprise, "PROFILED", 1)
+    shares = {phase: float(share.removesuffix(" %")) for phase, share in enterprise.profile()}
+    assert set(shares) == set(enterprise.PHASES)
+    assert min(shares.values()) > 0
+    assert 60 < sum(shares.values()) < 100
 
 
 @pytest.mark.slow

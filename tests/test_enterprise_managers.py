@@ -11,7 +11,7 @@ from enterprises import draw, small, steady
 from jitgym.actions import ActionCodec
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import HOLD, NEXT, PILOT
-from jitgym.enterprise.managers import MANAGERS, Manager, manager
+from jitgym.enterprise.managers import MANAGERS, TUNED, Manager, manager
 from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.runs import run
 from jitgym.enterprise.sights import Overview
@@ -389,6 +389,27 @@ def test_the_two_orders_spend_the_same_on_each_and_differ_in_what_comes_first(ma
     for found in rows.values():
         assert all(row["training"] == [1] * 3 and row["cards"] == [2, 2, 1] for row in found)
         assert not any(row[kind] for row in found for kind in ("changeover", "quality") if any(row[kind]))
+
+
+@pytest.mark.parametrize(("name", "share"), [("lean kaizen", 0.25), ("buffered kaizen", 1.0)])
+def test_kaizen_is_pull_and_training_on_lines_in_scope_and_differs_in_cards_only(name: str, share: float) -> None:
+    firms = Companies(steady(start_cards=4), 1, seed=1)
+    rule = manager(firms, name)
+    assert rule.by_name == {"training": 2, "cards": 4 * share}
+    found, memory = decided(firms, rule, seen(firms, stage=[0, 0, 1], fill_rate=0.1))
+    assert (found["rollout"], found["cards"]) == ([HOLD, PILOT, NEXT], [4, 4 * share, 4 * share])
+    assert (spends(found), memory) == ({"training": [0, 2, 2]}, {})
+
+
+def test_rules_say_whose_tuned_numbers_they_take() -> None:
+    own = {name: kind.numbers_of for name, kind in MANAGERS.items()}
+    assert set(TUNED) == {"never", "technique", "big bang", "big bang in scope", "phased"}
+    assert all(own[name] == name for name in TUNED)
+    assert own["buffer reflex"] == "phased"
+    firms = Companies(steady(), 1)
+    for name, whose in own.items():
+        if whose is not None:
+            assert [n.name for n in manager(firms, name).numbers] == [n.name for n in manager(firms, whose).numbers]
 
 
 def test_on_the_shipped_enterprise_the_spares_stay_under_push_for_those_who_look() -> None:

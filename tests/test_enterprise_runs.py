@@ -137,11 +137,13 @@ def test_results_by_hand() -> None:
     measures[:, 4:, 1, list(MEASURES).index("lost")] = 0.5
     stage = np.full((1, 8, 2), 2)
     stage[:, -1] = [1, 2]
+    capability = np.full((1, 8, 2), 0.9)
+    capability[:, -1] = [0.25, 0.75]
     done = a_run(
         8, opening=100, economic_profit=np.arange(1, 9)[None], profit=year(9, 2), revenue=year(9, 10),
         cost_of_sales=year(9, 5), made=year(9, 6), investment=3, working_capital=year(9, [50, 60, 70, 80]),
         inventory=year(9, [30, 50, 40, 40]), receivables=year(9, 20), payables=year(9, 10),
-        stage=stage, measures=measures,
+        stage=stage, measures=measures, capability=capability,
     )  # fmt: skip
     found = results(done, FIRM)
     assert set(found) == set(RESULTS)
@@ -155,6 +157,7 @@ def test_results_by_hand() -> None:
     assert one(found, "fill_rate") == pytest.approx((1 + 1 + 0.5 + 0) / 4)
     assert one(found, "lost") == pytest.approx(0.125)
     assert one(found, "investment") == 12
+    assert one(found, "capability") == 0.5
     assert one(found, "stages") == pytest.approx(3 / 4)
     assert np.isnan(one(found, "held"))
 

@@ -47,7 +47,7 @@ from jitgym.stats import Interval
 
 QUICK: Final = Budget(trials=12, first=4, ask=4, last=16, rounds=4, episodes=400, finalists=2, most=64, final=64)
 AGENT: Final = "PPO"
-FILES: Final = ("*.csv", "timelines.txt", "study.md")
+FILES: Final = ("*.csv", "timelines.txt", "study.md", "study.png")
 """What ``jitgym company compare`` writes."""
 
 company = typer.Typer(no_args_is_help=True, help="Run a company of several lines for ten years.")
@@ -131,6 +131,7 @@ def tune_command(
     for name in names:
         if name not in TUNED:
             raise InputError(f"rule must be of {', '.join(TUNED)}, got {name!r}{nearest(name, TUNED)}")
+    at_least(0, "seed", seed)
     require_place(out)
     require("optuna", "tune")
     budget = QUICK if quick else BUDGET
@@ -269,7 +270,7 @@ def sensitivity_command(
     """
     firm = load_enterprise(enterprise)
     numbers = _numbers(firm, rules_from)
-    at_least(2, "seeds", seeds)
+    at_least(2, "seeds", seeds), at_least(0, "seed", seed)
     require_place(out)
     every = list(changes(firm))
     try:
