@@ -33,8 +33,12 @@ NETWORK: Final = "network.npz"
 MOST_BYTES: Final = 1 << 24
 """Most that a card, and the arrays of a network in all, may hold."""
 MOST_LAYERS: Final = 8
+MOST_HELD: Final = 130
+"""Most layers of a stored network, and most periods that its picks are held for."""
 STEPS: Final = (0, -2, -1, 1, 2)
 """Moves of a lever that counts, in its steps; the first is to follow the rule."""
+AGE, PICKS = "agent age", "agent picks"
+"""What the agent keeps in memory besides what its rule does: periods since it picked, and what it picked."""
 FOLLOW, WAIT, GO, RETURN = range(4)
 """Moves of a roll-out order: follow the rule, hold, one more stage, back to push."""
 
@@ -69,6 +73,13 @@ class Moves:
         moved[:, self._orders] = np.select([orders == WAIT, orders == GO, orders == RETURN], [HOLD, more, BACK], kept)
         return moved
 
+    def held(self, picks: Ints) -> Ints:
+        """Return picks as they are held for further periods: a stage more, or back, is ordered once."""
+        later = picks.copy()
+        orders = later[:, self._orders]
+        later[:, self._orders] = np.where(orders == WAIT, WAIT, FOLLOW)
+        return later
+
 
 @dataclass(frozen=True)
 class Network:
@@ -100,14 +111,22 @@ class CompanyAgent:
         network: what moves them.
         facts: algorithm, steps, seed, versions: for the reader.
         name: what tables call it.
+        hold: periods that a pick is held for: moves of a lever for one period alone are lost in the noise.
 
     Raises:
         InputError: the network is of another enterprise.
     """
 
     def __init__(
-        self, companies: Companies, rule: Manager, network: Network, facts: dict[str, Any], name: str = "PPO"
+        self,
+        companies: Companies,
+        rule: Manager,
+        network: Network,
+        facts: dict[str, Any],
+        name: str = "PPO",
+        hold: int = 1,
     ) -> None:
+        self.hold = hold
         self._levers, self.rule, self.network, self.facts, self.name = companies.levers, rule, network, facts, name
         self._enterprise = companies.enterprise
         self.moves = Moves(companies.levers)
@@ -126,14 +145,20 @@ class CompanyAgent:
     ) -> tuple[npt.NDArray[Any], Any]:
         """Return the actions for observations ``(n_companies, n_entries)`` or one ``(n_entries,)``, and the memory."""
         seen = np.atleast_2d(observation)
-        base, state = self.rule.predict(seen, state, episode_start)
+        own = None if state is None else {key: kept for key, kept in state.items() if key not in (AGE, PICKS)}
+        base, memory = self.rule.predict(seen, own, episode_start)
         decisions = self._codec.decode(base).astype(np.int64)
+        age = np.zeros(len(seen), dtype=np.int64) if state is None else state[AGE] % self.hold
+        if state is not None and episode_start is not None:
+            age = np.where(np.atleast_1d(episode_start).astype(bool), 0, age)
         logits = self.network(inputs_of(seen, decisions, self._levers))
         parts = np.split(logits, self._ends[:-1], axis=1)
         picks = np.stack([part.argmax(axis=1) for part in parts], axis=1)
-        moved = self.moves.decisions(decisions, picks, self.rule.stages(seen))
-        actions = self._codec.encode(moved)
-        return (actions if np.ndim(observation) > 1 else actions[0]), state
+        if state is not None:
+            picks = np.where((age == 0)[:, None], picks, state[PICKS])
+        actions = self._codec.encode(self.moves.decisions(decisions, picks, self.rule.stages(seen)))
+        kept = {**memory, AGE: age + 1, PICKS: self.moves.held(picks)}
+        return (actions if np.ndim(observation) > 1 else actions[0]), kept
 
     def save(self, folder: Path) -> None:
         """Write the agent into a folder: ``network.npz``, and ``company.json`` last.
@@ -152,6 +177,7 @@ class CompanyAgent:
             "name": self.name,
             "rule": self.rule.name,
             "numbers": self.rule.by_name,
+            "hold": self.hold,
             "layers": len(self.network.weights),
             "facts": self.facts,
         }
@@ -187,7 +213,9 @@ def load_agent(folder: Path, companies: Companies) -> CompanyAgent:
     outputs = int(Moves(companies.levers).sizes.sum())
     inputs = len(Overview(companies).names) + len(companies.levers)
     network = _read_network(folder / NETWORK, card["layers"], inputs, outputs)
-    return CompanyAgent(companies, manager(companies, rule, card["numbers"]), network, card["facts"], card["name"])
+    return CompanyAgent(
+        companies, manager(companies, rule, card["numbers"]), network, card["facts"], card["name"], card["hold"]
+    )
 
 
 def _read_card(path: Path) -> dict[str, Any]:
@@ -197,15 +225,17 @@ def _read_card(path: Path) -> dict[str, Any]:
         card: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"agent must be a folder with {CARD} and {NETWORK}: {path}: {error}") from None
-    kinds = {"format": int, "hash": str, "name": str, "rule": str, "numbers": dict, "layers": int, "facts": dict}
+    kinds = {"format": int, "hash": str, "name": str, "rule": str, "numbers": dict, "hold": int, "layers": int}
+    kinds["facts"] = dict
     found: dict[str, Any] = card if isinstance(card, dict) else {}
     for key, kind in kinds.items():
         if not isinstance(found.get(key), kind):
             raise InputError(f"{path}: must be the card of a learned manager, with {key}, got {found.get(key)!r:.80}")
     if found["format"] != FORMAT:
         raise InputError(f"{path}: format must be {FORMAT}, got {card['format']}")
-    if not 1 <= found["layers"] <= MOST_LAYERS:
-        raise InputError(f"{path}: layers must be in 1..{MOST_LAYERS}, got {card['layers']}")
+    for key, most in (("layers", MOST_LAYERS), ("hold", MOST_HELD)):
+        if not 1 <= found[key] <= most:
+            raise InputError(f"{path}: {key} must be in 1..{most}, got {card[key]}")
     return found
 
 

@@ -27,8 +27,6 @@ from jitgym.enterprise.sights import Overview
 from jitgym.errors import InputError
 from jitgym.seeds import seed_bank
 
-FOLLOW_BIAS: Final = 3.0
-"""Added at the start to the logit of following the rule: nineteen times of twenty it does."""
 VALIDATION: Final = 256
 """Companies that a network is judged on, with seeds of the tuning bank."""
 
@@ -47,17 +45,21 @@ class Settings:
         entropy: weight of the entropy bonus.
         clip: of the ratio of probabilities.
         hidden: widths of the hidden layers.
+        hold: periods that a pick is held for.
+        follow: added at the start to the logit of following the rule.
     """
 
-    companies: int = 64
-    learning_rate: float = 3e-4
-    batch: int = 1040
-    epochs: int = 5
-    gamma: float = 0.99
+    companies: int = 128
+    learning_rate: float = 1e-3
+    batch: int = 832
+    epochs: int = 6
+    gamma: float = 0.97
     gae: float = 0.95
     entropy: float = 0.0
     clip: float = 0.2
     hidden: tuple[int, ...] = (64, 64)
+    hold: int = 5
+    follow: float = 2.0
 
 
 class CompanyVecEnv(VecEnv):
@@ -73,13 +75,25 @@ class CompanyVecEnv(VecEnv):
         n_envs: companies.
         seed: of the first episodes.
         n_threads: threads that share the lines.
+        hold: periods that an action is held for.
+
+    Attributes:
+        periods: made so far, of all companies.
     """
 
     render_mode: str | None = None
 
     def __init__(
-        self, enterprise: Enterprise, rule: str, numbers: npt.ArrayLike, n_envs: int, seed: int, n_threads: int = 1
+        self,
+        enterprise: Enterprise,
+        rule: str,
+        numbers: npt.ArrayLike,
+        n_envs: int,
+        seed: int,
+        n_threads: int = 1,
+        hold: int = 1,
     ) -> None:
+        self.hold = hold
         self.companies = Companies(enterprise, n_envs, seed, n_threads=n_threads)
         self._alone = Companies(enterprise, n_envs, seed, n_threads=n_threads)
         self.rule, self._other = manager(self.companies, rule, numbers), manager(self._alone, rule, numbers)
@@ -92,6 +106,7 @@ class CompanyVecEnv(VecEnv):
         super().__init__(n_envs, space, gymnasium.spaces.MultiDiscrete(self.moves.sizes))
         self._picks: npt.NDArray[np.int64] = np.zeros((n_envs, len(self.moves.sizes)), dtype=np.int64)
         self._began = time.time()
+        self.periods = 0
 
     def reset(self) -> npt.NDArray[np.float32]:
         """Begin the next episode of every company."""
@@ -113,24 +128,30 @@ class CompanyVecEnv(VecEnv):
         self._picks = np.asarray(actions, dtype=np.int64)
 
     def step_wait(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.bool_], Any]:
-        """Let a period pass in all companies; all episodes end together."""
-        decisions = self.moves.decisions(self._base, self._picks, self.companies.state.stage)
-        profit = self.companies.step(decisions).account.economic_profit
-        actions, self._memory_alone = self._other.predict(self._overview_alone.observe(), self._memory_alone)
-        alone = self._alone.step(self._codec.decode(actions)).account.economic_profit
-        rewards = ((profit - alone) / self._unit).astype(np.float32)
-        self._return += profit / COIN
-        over = self.companies.state.period >= self.companies.enterprise.horizon
+        """Let the periods of an action pass in all companies; all episodes end together.
+
+        The end is one: what is paid is the years of an episode, and the time is seen.
+        """
+        rewards, horizon = np.zeros(self.num_envs), self.companies.enterprise.horizon
+        picks = self._picks
+        for _ in range(min(self.hold, horizon - int(self.companies.state.period[0]))):
+            decisions = self.moves.decisions(self._base, picks, self.companies.state.stage)
+            profit = self.companies.step(decisions).account.economic_profit
+            actions, self._memory_alone = self._other.predict(self._overview_alone.observe(), self._memory_alone)
+            alone = self._alone.step(self._codec.decode(actions)).account.economic_profit
+            rewards += (profit - alone) / self._unit
+            self._return += profit / COIN
+            self.periods += self.num_envs
+            seen, picks = self._look(), self.moves.held(picks)
+        over = self.companies.state.period >= horizon
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        seen = self._look()
         if over.any():
             length = self.companies.enterprise.horizon
             for i, info in enumerate(infos):
                 episode = {"r": float(self._return[i]), "l": length, "t": round(time.time() - self._began, 6)}
                 info.update(episode=episode, terminal_observation=seen[i])
-                info["TimeLimit.truncated"] = True
             seen = self.reset()
-        return seen, rewards, over, infos
+        return seen, rewards.astype(np.float32), over, infos
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -181,11 +202,11 @@ class _Judge(BaseCallback):
     def judge(self) -> None:
         """Judge the present network; gains are shares of what the rule earns, on the same luck."""
         network = network_of(self.model)
-        agent = CompanyAgent(self._companies, self._rule, network, {})
+        agent = CompanyAgent(self._companies, self._rule, network, {}, hold=self._env.hold)
         profit = run(self._companies, agent, self._seeds).economic_profit.mean(axis=1)
         gain = float((profit - self._alone).mean() / abs(self._alone.mean()))
-        self.curve.append([float(self.num_timesteps), gain])
-        self._tell(f"{self.num_timesteps:,} periods: {100 * gain:+.2f} % against the rule")
+        self.curve.append([float(self._env.periods), gain])
+        self._tell(f"{self._env.periods:,} periods: {100 * gain:+.2f} % against the rule")
         if self.best is None or gain > self.gain:
             self.best, self.gain = network, gain
 
@@ -214,12 +235,12 @@ def train_company(
     """
     s = settings or Settings()
     torch.set_num_threads(1)
-    env = CompanyVecEnv(enterprise, rule, list(numbers), s.companies, seed, n_threads)
+    env = CompanyVecEnv(enterprise, rule, list(numbers), s.companies, seed, n_threads, s.hold)
     model = PPO(
         "MlpPolicy",
         env,
         learning_rate=lambda left: s.learning_rate * (0.1 + 0.9 * left),
-        n_steps=enterprise.horizon,
+        n_steps=-(-enterprise.horizon // s.hold),
         batch_size=s.batch,
         n_epochs=s.epochs,
         gamma=s.gamma,
@@ -234,14 +255,14 @@ def train_company(
         starts = np.concatenate([[0], np.cumsum(env.moves.sizes)[:-1]])
         head: Any = model.policy.action_net
         head.weight.mul_(0.1)
-        head.bias[torch.as_tensor(starts)] += FOLLOW_BIAS
+        head.bias[torch.as_tensor(starts)] += s.follow
     judge = _Judge(env, 10, tell)
-    model.learn(periods, callback=judge)
+    model.learn(max(1, periods // s.hold), callback=judge)
     judge.judge()
     assert judge.best is not None  # it has been judged
     facts = {
         "algorithm": "PPO",
-        "periods": model.num_timesteps,
+        "periods": env.periods,
         "seed": seed,
         "settings": {**asdict(s), "hidden": list(s.hidden)},
         "versions": {"stable_baselines3": stable_baselines3.__version__, "torch": torch.__version__},
@@ -250,7 +271,7 @@ def train_company(
     }
     companies = Companies(enterprise, 1)
     own: Manager = manager(companies, rule, list(numbers))
-    return CompanyAgent(companies, own, judge.best, facts)
+    return CompanyAgent(companies, own, judge.best, facts, hold=s.hold)
 
 
 def network_of(model: Any) -> Network:
