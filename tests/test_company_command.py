@@ -302,7 +302,7 @@ def test_train_stores_the_best_network(firm: Path, tmp_path: Path, monkeypatch: 
     def quick(*arguments: Any) -> Any:
         asked.append(arguments)
         monkeypatch.setattr(company_training, "VALIDATION", 4)
-        settings = company_training.Settings(companies=4, batch=16, epochs=1, hidden=(4,))
+        settings = company_training.Settings(companies=4, batch=4, epochs=1, hidden=(4,))
         return original(*arguments[:5], settings, *arguments[6:])
 
     monkeypatch.setattr(company_training, "train_company", quick)
