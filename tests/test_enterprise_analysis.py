@@ -10,7 +10,8 @@ import pytest
 from enterprises import steady
 
 from jitgym.enterprise.analysis import Analysis
-from jitgym.enterprise.company import Companies, Records
+from jitgym.enterprise.company import Companies
+from jitgym.enterprise.state import Records
 from jitgym.fit.classes import pull_verdict
 
 DAYS = 60

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from enterprises import CALM, LINE, SMALL, decide, draw, small
 
-from jitgym.enterprise.company import Companies, Period
+from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import load_enterprise
 from jitgym.enterprise.levers import BACK, NEXT, PILOT
 from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.shocks import line_seeds
+from jitgym.enterprise.state import Period
 from jitgym.errors import InputError
 from jitgym.seeds import seed_bank
 from jitgym.simulator import Simulator
@@ -62,7 +63,8 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Simulator, np.ndarra
             days.append((self, np.array(knobs), copy.deepcopy(ledger)))
             return ledger
 
-    monkeypatch.setattr("jitgym.enterprise.company.Simulator", Recorder)
+    for module in ("company", "period"):  # the first makes the lines, the other those of the history
+        monkeypatch.setattr(f"jitgym.enterprise.{module}.Simulator", Recorder)
     return days
 
 

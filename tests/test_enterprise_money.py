@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from enterprises import CALM, LINE, SMALL, decide, draw, small
 
-from jitgym.enterprise.company import Companies, Period
+from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import BACK, NEXT, PILOT
 from jitgym.enterprise.money import COIN, coins
+from jitgym.enterprise.state import Period
 from jitgym.errors import InputError
 from jitgym.simulator import Simulator
 

@@ -9,9 +9,10 @@ import pytest
 from enterprises import CALM, SMALL, decide, small
 
 from jitgym.enterprise.batch import demand_levels
-from jitgym.enterprise.company import Companies, Period
+from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import load_enterprise
 from jitgym.enterprise.shocks import Fate, Trouble, line_seeds
+from jitgym.enterprise.state import Period
 from jitgym.laws import DEMAND_LEVELS
 
 SHOCKS = SMALL["shocks"]

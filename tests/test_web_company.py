@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
@@ -12,6 +13,7 @@ import time
 import numpy as np
 import pytest
 from commands import run as command
+from enterprises import LINE, SMALL, small
 from test_web_server import ask, serving
 
 from jitgym.enterprise.company import Companies
@@ -93,7 +95,8 @@ def test_a_tenure_runs_the_company_that_a_policy_would(office):
     companies = Companies(SHORT, 1)
     done = run(companies, manager(companies, "never"), np.array([11], dtype=np.uint64))
     assert [row["profit"] for row in tenure.chronicle.shown] == np.rint(done.economic_profit[0]).tolist()
-    assert results(tenure.chronicle.run(), SHORT).keys() == results(done, SHORT).keys()
+    found = Contender.of("you", tenure.chronicle, 20).results
+    assert found == pytest.approx({key: value[0] for key, value in results(done, SHORT).items()}, nan_ok=True)
     rivals = {rival["name"]: rival["rows"] for rival in settled(tenure)["rivals"]}
     assert [row["profit"] for row in rivals["never"]] == [row["profit"] for row in tenure.chronicle.shown]
     assert rivals["phased"][-1]["profit"] != rivals["never"][-1]["profit"]
@@ -222,6 +225,9 @@ def test_several_students_do_not_disturb_each_other(office):
     board = {row["player"]: row for row in office.board() if row["player"]}
     assert board["Ann"]["period"] == 15
     assert board["Ann"]["stock"] < board["Ben"]["stock"]
+    rivals = {one["name"]: sum(row["profit"] for row in one["rows"]) / 15 * 13 for one in settled(ann)["rivals"]}
+    best = {row["player"]: row["best"] for row in office.board()}["Ann"]
+    assert best == {"name": max(rivals, key=rivals.get), "profit": pytest.approx(max(rivals.values()))}
     assert [row["profit"] for row in office.board()] == sorted((row["profit"] for row in office.board()), reverse=True)
 
 
@@ -241,6 +247,29 @@ def test_those_left_alone_longest_make_room(monkeypatch):
     first.shown()
     third = begun(office)
     assert [office.tenure(one.key) is one for one in (first, second, third)] == [True, False, True]
+
+
+def lonely():
+    """A company of one line and one product, without suppliers."""
+    line = copy.deepcopy(LINE)
+    for key in ("items", "suppliers", "products"):
+        del line[key]
+    del line["stages"][0]["setup"]
+    line["finance"] = {**line["finance"], "price": 100, "material": 0}
+    capabilities = {**SMALL["capabilities"], "supplier": [], "changeover": []}
+    return {**small(), "line": line, "suppliers": [], "lines": [{"name": "x"}], "capabilities": capabilities}
+
+
+@pytest.mark.parametrize("description", [small(), lonely()], ids=["small", "lonely"])
+def test_other_companies_go_to_their_end(description):
+    enterprise = load_enterprise(description)
+    office = HeadOffice([Offer(enterprise, rivals=("never", "technique"))])
+    tenure = office.begin({"company": enterprise.name})
+    let(tenure, enterprise.horizon)
+    shown = settled(tenure)
+    assert shown["period"] == enterprise.horizon
+    assert list(shown["verdict"]["truth"]) == ["you", "never", "technique"]
+    json.dumps([tenure.described(), shown, tenure.table()], allow_nan=False)
 
 
 # -- rivals --
@@ -280,6 +309,18 @@ def test_agents_and_numbers_of_rules():
     assert rivals["quits"]["fault"] == "quits gave up: out of ideas"
     assert shown["verdict"]["names"] == ["you", "never", "agent"]
     assert office.catalogue()[0]["rivals"][1] == {"name": "agent", "does": "a learned agent"}
+
+
+def test_tuned_numbers_that_come_with_the_package_are_played_but_not_in_the_lesson(monkeypatch):
+    monkeypatch.setattr("jitgym.web.rivals.tuned_numbers", lambda enterprise: {"never": {"cards": 10}})
+    office = HeadOffice()
+    free, task = begun(office), office.begin({"part": 0, "seed": 0})
+    for tenure, cards in ((free, 10), (task, COMPONENTS.start_cards)):
+        let(tenure, 2)
+        never = settled(tenure)["rivals"][0]
+        assert (never["name"], never["rows"][-1]["cards"]) == ("never", [cards] * 4)
+    assert "tuned" in free.described()["rivals"][0]["does"]
+    assert "(its numbers tuned)" not in task.described()["rivals"][0]["does"]
 
 
 def test_an_unknown_rival_is_a_fault_that_is_told(template):

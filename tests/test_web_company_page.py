@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from browser import contrast, watch
+from enterprises import small
+from test_web_company import lonely
 
 from jitgym.enterprise.description import load_enterprise
 from jitgym.web.case import load_case
@@ -19,12 +21,14 @@ from jitgym.web.server import TeachingServer
 
 SIZES = ((1280, 720), (1024, 768), (390, 844))
 PERIODS = 30
+OTHERS = {"small": small(), "lonely": lonely()}
 
 
 @pytest.fixture(scope="module")
 def server():
     short = load_enterprise("components").model_copy(update={"horizon": PERIODS})
-    server = TeachingServer(Desk({}, companies=[Offer(short)]))
+    others = [Offer(load_enterprise({**company, "name": name})) for name, company in OTHERS.items()]
+    server = TeachingServer(Desk({}, companies=[Offer(short), *others]))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield server
     server.shutdown()
@@ -242,6 +246,18 @@ def test_the_tasks_of_the_case(page, server):
     page.get_by_role("button", name="Let all periods pass").click()
     page.wait_for_selector(".co-end:not([hidden])")
     reads(page, ".co-when", "The end, after 2 years")
+    innocent(page, server)
+
+
+@pytest.mark.parametrize("company", OTHERS)
+def test_other_companies_are_run_to_their_end(page, server, company):
+    page.goto(f"{server.url}#/company")
+    page.locator("form select").select_option(company)
+    page.get_by_role("button", name="Begin", exact=True).click()
+    page.wait_for_selector(".co-card")
+    assert page.locator(".co-card").count() == len(OTHERS[company]["lines"]) + len(OTHERS[company]["suppliers"])
+    to_the_end(page)
+    assert "Who won" in page.text_content(".co-end")
     innocent(page, server)
 
 

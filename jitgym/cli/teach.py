@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import webbrowser
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -18,6 +19,12 @@ from jitgym.errors import InputError
 from jitgym.evaluate import Policy
 from jitgym.files import scenario_files, write_text
 from jitgym.scenario import Scenario, load_scenario
+
+if TYPE_CHECKING:
+    from jitgym.web.rivals import Offer
+
+USUAL_COMPANY: Final = "components"
+"""The company that learned managers run where no other is named."""
 
 
 @app.command(rich_help_panel=TEACHING)
@@ -41,6 +48,10 @@ def teach(
             metavar="NAME|FILE", help="Open the page at a company to run: [bold]components[/], or a YAML file of one."
         ),
     ] = None,
+    agent: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Learned managers of [bold]company train[/] to run the company beside you."),
+    ] = None,
 ) -> None:
     """Serve the teaching page: ten lessons, two lines side by side under the same luck, and a company to run.
 
@@ -63,11 +74,14 @@ def teach(
         if offered.setdefault(scenario.name, scenario).hash != scenario.hash:
             raise InputError(f"results must be of the lines that are offered, got another {scenario.name!r}: {folder}")
         policies[scenario.name] = {**policies.get(scenario.name, {}), **found}
-    companies = {name: Offer(load_enterprise(name)) for name in enterprise_files()}
+    companies = {name: Offer.of(load_enterprise(name)) for name in enterprise_files()}
     if company is not None:
         enterprise = load_enterprise(company)
-        companies[enterprise.name] = Offer(enterprise)
+        companies[enterprise.name] = Offer.of(enterprise)
         page = f"#/company/{enterprise.name}"
+    for folder in agent or ():
+        shown = companies[enterprise.name if company is not None else USUAL_COMPANY]
+        companies[shown.enterprise.name] = with_manager(shown, folder)
     desk = Desk(offered, at_least(0, "seed", seed), policies, list(companies.values()))
     server = TeachingServer(desk, host, at_least(0, "port", port))
     typer.echo(f"{server.url}{page}\nCtrl-C ends it.")
@@ -79,6 +93,21 @@ def teach(
         typer.echo("ended", err=True)
     finally:
         server.server_close()
+
+
+def with_manager(offer: Offer, folder: Path) -> Offer:
+    """Return a company with one more learned manager to run it beside students.
+
+    Raises:
+        InputError: the folder holds none, or one for another enterprise.
+    """
+    from jitgym.agents.company import load_agent
+    from jitgym.enterprise.company import Companies
+
+    name = load_agent(folder, Companies(offer.enterprise)).name  # what cannot be read is told now
+    shown = name if name not in offer.agents else f"{name} ({folder.name})"
+    made = {**offer.agents, shown: partial(load_agent, folder)}
+    return replace(offer, agents=made, rivals=(*offer.rivals, shown))
 
 
 def compared_policies(folder: Path) -> tuple[Scenario, dict[str, Callable[[], Policy]]]:

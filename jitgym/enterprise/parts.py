@@ -15,6 +15,8 @@ LINE_CAPABILITIES: Final = ("changeover", "quality", "maintenance", "people")
 """What a line can be good at; `people` sets no parameter of the line, but how fast the others grow by kaizen."""
 INVESTED: Final = ("changeover", "quality", "maintenance", "training")
 """Levers of a line that cost money, in the order of the capabilities that they raise."""
+MONEY: Final = ("develop", *INVESTED)
+"""Levers whose steps are money."""
 
 
 class Lever(Part):

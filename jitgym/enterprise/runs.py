@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.actions import ActionCodec
-from jitgym.enterprise.company import Companies, Period
+from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import Enterprise
 from jitgym.enterprise.money import COIN
 from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.sights import Overview
+from jitgym.enterprise.state import Period
 from jitgym.evaluate import Policy
 from jitgym.finance import DAYS_PER_YEAR
 from jitgym.scorecard import ratio_of

@@ -12,12 +12,13 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from jitgym.actions import ActionCodec, ActionKind
-from jitgym.enterprise.company import Companies, Period
+from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import Enterprise
 from jitgym.enterprise.money import COIN
 from jitgym.enterprise.parts import LINE_CAPABILITIES
 from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.sights import Overview
+from jitgym.enterprise.state import Period
 from jitgym.errors import InputError
 from jitgym.vector_env import line_seeds, rows_of
 

@@ -11,7 +11,7 @@ from jitgym.enterprise.analysis import Analysis
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.money import COIN
 from jitgym.enterprise.review import MEASURES
-from jitgym.enterprise.runs import Run, row_of, run_of
+from jitgym.enterprise.runs import row_of
 from jitgym.enterprise.sights import Overview
 from jitgym.web.news import News, Situation, news_of
 
@@ -97,10 +97,6 @@ class Chronicle:
             "supplier_audits": suppliers[0].round(3).tolist(),
             "waiting": state.waiting[0].tolist(),
         }
-
-    def run(self) -> Run:
-        """Return the periods so far as a run of one company."""
-        return run_of(self.opening, self.rows)
 
     def outline(self, periods: int) -> list[dict[str, Any]]:
         """Return of the first periods what is drawn of others: money, service, audits, stages and cards."""

@@ -10,18 +10,20 @@ from typing import Any, Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jitgym.enterprise.company import MONEY, Companies
+from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import enterprise_files, load_enterprise
 from jitgym.enterprise.levers import ORDERS
+from jitgym.enterprise.parts import MONEY
 from jitgym.enterprise.review import MEASURES
 from jitgym.errors import InputError
 from jitgym.evaluate import Policy
 from jitgym.files import nearest
 from jitgym.web import rivals
-from jitgym.web.case import Case, Scripted, TakenOver, load_case
+from jitgym.web.case import Case, TakenOver, load_case
 from jitgym.web.chronicle import consultants_report
 from jitgym.web.lessons import faults_of
 from jitgym.web.looks import MEASURE_LABELS
+from jitgym.web.plays import Scripted
 from jitgym.web.rivals import Offer, Rival
 from jitgym.web.tenure import Tenure
 
@@ -61,11 +63,11 @@ class HeadOffice:
 
     def __init__(self, offers: Iterable[Offer] | None = None, seed: int = 0) -> None:
         if offers is None:
-            offers = [Offer(load_enterprise(name)) for name in enterprise_files()]
+            offers = [Offer.of(load_enterprise(name)) for name in enterprise_files()]
         self.offers = {offer.enterprise.name: offer for offer in offers}
         self._seed = seed
         self._templates: dict[str, Companies] = {}
-        self._races: OrderedDict[tuple[str, int], rivals.Race] = OrderedDict()
+        self._races: OrderedDict[tuple[str, str, int], rivals.Race] = OrderedDict()
         self._tenures: dict[str, Tenure] = {}
         self._lock = threading.RLock()
 
@@ -129,9 +131,8 @@ class HeadOffice:
             raise InputError(f"part must be in 0..{len(case.parts) - 1}, got {wanted.part}")
         part = case.parts[wanted.part]
         enterprise = load_enterprise(case.company)
-        offer = self.offers.get(case.company, Offer(enterprise))
-        if offer.enterprise.hash != enterprise.hash:
-            offer = Offer(enterprise)  # what answers claim is claimed of the company that comes with the package
+        # what answers claim is claimed of the company that comes with the package, and of rules as they are there
+        offer = Offer(enterprise, agents=self.offers[case.company].agents if case.company in self.offers else {})
         seed = case.luck + self._seed if wanted.seed is None else wanted.seed
         names = (*(part.rivals or offer.rivals), *offer.agents)
         title = f"{case.title}: {part.title}"
@@ -191,7 +192,7 @@ class HeadOffice:
 
     def _race(self, offer: Offer, seed: int) -> rivals.Race:
         """Return who runs beside all students with a luck."""
-        key = offer.enterprise.hash, seed
+        key = offer.enterprise.hash, repr(offer.numbers), seed
         with self._lock:
             if key not in self._races:
                 self._races[key] = rivals.Race(offer, self._start(offer, seed))

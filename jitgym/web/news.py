@@ -9,9 +9,11 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.enterprise.company import MONEY, NEVER, Companies
+from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import BACK, NEXT, PILOT
+from jitgym.enterprise.parts import MONEY
 from jitgym.enterprise.review import MEASURES
+from jitgym.enterprise.state import NEVER
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -9,10 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from jitgym.report import number, plain_table
-from jitgym.web.case import CasePart, Trials, load_case
+from jitgym.web.case import CasePart, load_case
 from jitgym.web.figures import Measured, measure
 from jitgym.web.lessons import COMPANY, LessonPart, lesson_files, load_lesson
 from jitgym.web.looks import LABELS
+from jitgym.web.plays import Trials
 
 
 def lessons_table() -> RenderableType:

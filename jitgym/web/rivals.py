@@ -15,6 +15,7 @@ from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import Enterprise
 from jitgym.enterprise.managers import MANAGERS, manager
 from jitgym.enterprise.runs import Watcher
+from jitgym.enterprise.stored import tuned_numbers
 from jitgym.errors import InputError
 from jitgym.evaluate import Policy
 from jitgym.files import nearest
@@ -30,13 +31,14 @@ class Offer:
 
     Attributes:
         enterprise: the company.
-        numbers: what numbers of rules are set to, such as tuned ones, by rule; others keep their textbook numbers.
+        numbers: what numbers of rules are set to, such as tuned ones, by rule: whole numbers by name, or all in their
+            order; others keep their starts.
         agents: makes others that decide, such as learned agents, by name.
         rivals: rules that run beside every student.
     """
 
     enterprise: Enterprise
-    numbers: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    numbers: Mapping[str, Mapping[str, int] | Sequence[int]] = field(default_factory=dict)
     agents: Mapping[str, Callable[[Companies], Policy]] = field(default_factory=dict)
     rivals: tuple[str, ...] = USUAL
 
@@ -52,11 +54,21 @@ class Offer:
         if name not in MANAGERS:
             raise InputError(f"rivals must be of {', '.join(known)}, got {name!r}{nearest(name, known)}")
         numbers = self.numbers.get(name)
-        return manager(companies, name, None if numbers is None else np.array(numbers, dtype=np.int64))
+        by_name = numbers is None or isinstance(numbers, Mapping)
+        return manager(companies, name, numbers if by_name else np.array(numbers, dtype=np.int64))
 
     def does(self, name: str) -> str:
         """Return what a policy does, in a sentence."""
-        return MANAGERS[name].does if name in MANAGERS and name not in self.agents else "a learned agent"
+        if name in self.agents or name not in MANAGERS:
+            return "a learned agent"
+        return f"{MANAGERS[name].does}{' (its numbers tuned)' if name in self.numbers else ''}"
+
+    @classmethod
+    def of(cls, enterprise: Enterprise) -> Offer:
+        """Return a company with the tuned numbers of its rules that come with the package, if there are any."""
+        tuned = tuned_numbers(enterprise)
+        takes = {name: str(kind.numbers_of) for name, kind in MANAGERS.items()}
+        return cls(enterprise, {name: tuned[own] for name, own in takes.items() if own in tuned})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,19 +105,17 @@ class Rival:
 
     Args:
         name: of the policy.
-        does: what it does.
         make: returns it, for a company.
         companies: one company at its start.
 
     Attributes:
         name: of the policy.
-        does: what it does.
         chronicle: its years so far.
         fault: why it has ended before its time; empty: it has not.
     """
 
-    def __init__(self, name: str, does: str, make: Callable[[Companies], Policy], companies: Companies) -> None:
-        self.name, self.does = name, does
+    def __init__(self, name: str, make: Callable[[Companies], Policy], companies: Companies) -> None:
+        self.name = name
         self.fault = ""
         self.chronicle = Chronicle(companies)
         self._make = make
@@ -146,7 +156,7 @@ class Race:
         with self._lock:
             for name in names:
                 if name not in self._rivals:
-                    rival = Rival(name, self._offer.does(name), self._maker(name), self._start.copy())
+                    rival = Rival(name, self._maker(name), self._start.copy())
                     self._rivals[name] = rival
                     self._waiting.append(rival)
             if self._waiting and (self._thread is None or not self._thread.is_alive()):

@@ -20,7 +20,8 @@ from jitgym.errors import InputError
 from jitgym.web.desk import Desk
 from jitgym.web.replay import STATIC
 from jitgym.web.session import Session
-from jitgym.web.tenure import Tenure, csv_text
+from jitgym.web.table import csv_text
+from jitgym.web.tenure import Tenure
 
 FILES: Final = {
     "/": ("page.html", "text/html"),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -16,17 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import HOLD
-from jitgym.enterprise.review import MEASURES
 from jitgym.errors import InputError
 from jitgym.evaluate import Policy
 from jitgym.web.chronicle import Chronicle
 from jitgym.web.lessons import faults_of
 from jitgym.web.rivals import Deputy, Rival
-from jitgym.web.verdict import Contender, verdict
+from jitgym.web.table import table_of
+from jitgym.web.verdict import YOU, Contender, verdict
 
 Ints = npt.NDArray[np.int64]
 
-YOU: Final = "you"
 BEFORE: Final = "your last try"
 LEAST_KEPT: Final = 6
 """Periods that a try must have had to be kept for comparison."""
@@ -287,51 +284,29 @@ class Tenure:
         return self._settled[1]
 
     def standing(self) -> dict[str, Any]:
-        """Return how it stands, for the board."""
+        """Return how it stands, for the board: means of the periods so far, beside the best of the others in them."""
         with self._lock:
-            rows = self.chronicle.shown
-            year = self.chronicle.companies.enterprise.periods_per_year
-            profit = sum(row["profit"] for row in rows)
+            at, year = self.period, self.chronicle.companies.enterprise.periods_per_year
+
+            def a_year(rows: Sequence[dict[str, Any]]) -> float:
+                return float(sum(row["profit"] for row in rows)) / at * year
+
+            own, stock = self.chronicle.outline(at), self.chronicle.stock
+            others = [(a_year(r.chronicle.outline(at)), r.name) for r in self.rivals if len(r.chronicle) >= at > 0]
             return {
                 "title": self.title,
                 "player": self.player,
                 "seed": str(self.seed),
-                "period": self.period,
+                "period": at,
                 "end": self.end,
                 "tries": self.tries,
-                "profit": profit / self.period * year if rows else None,
-                "fill": self.chronicle.outline(self.period)[-1]["fill"] if rows else None,
-                "stock": rows[-1]["stock"] / self.chronicle.stock if rows and self.chronicle.stock else None,
+                "profit": a_year(own) if own else None,
+                "best": None if not others else dict(zip(("profit", "name"), max(others), strict=True)),
+                "fill": sum(row["fill"] for row in own) / at if own else None,
+                "stock": self.chronicle.shown[-1]["stock"] / stock if own and stock else None,
             }
 
     def table(self) -> list[dict[str, Any]]:
         """Return every period in columns: what was decided and what it came to."""
         with self._lock:
-            companies = self.chronicle.companies
-            return list(_table(self.chronicle, companies))
-
-
-def _table(chronicle: Chronicle, companies: Companies) -> list[dict[str, Any]]:
-    lines, suppliers = companies.enterprise.line_names, companies.enterprise.supplier_names
-    found = []
-    for number, row in enumerate(chronicle.shown):
-        entry: dict[str, Any] = {"period": number + 1}
-        entry |= {name: row[name] for name in ("profit", "cash", "capital", "stock", "spent", "left")}
-        entry |= dict(zip(companies.levers.names, row["decisions"], strict=True))
-        for i, line in enumerate(lines):
-            entry[f"stage[{line}]"] = row["stage"][i]
-            entry |= {f"{name}[{line}]": row["measures"][i][k] for k, name in enumerate(MEASURES)}
-        entry |= {f"on_time[{name}]": row["on_time"][j] for j, name in enumerate(suppliers)}
-        entry["news"] = " ".join(news["text"] for news in row["news"])
-        found.append(entry)
-    return found
-
-
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return a table as CSV; the keys of its first row are the heads."""
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return text.getvalue()
+            return table_of(self.chronicle)

@@ -20,6 +20,8 @@ from jitgym.web.trap import buffer_trap
 
 Floats = npt.NDArray[np.float64]
 
+YOU: Final = "you"
+"""What the student is called."""
 BASE: Final = "never"
 """The rule that payback is counted against, where it runs beside."""
 MILLION: Final = 1_000_000
@@ -57,7 +59,7 @@ class Contender:
     @property
     def is_you(self) -> bool:
         """Whether it is the student."""
-        return self.name == "you"
+        return self.name == YOU
 
     @property
     def subject(self) -> str:
