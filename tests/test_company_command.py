@@ -194,10 +194,10 @@ def test_compare_leaves_what_is_not_its_own_and_nothing_of_what_was_interrupted(
     firm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    (tmp_path / "mine" / "thesis.csv").write_text("x")
     monkeypatch.setattr("jitgym.cli.company.study", interrupt)
     told = run("company", "compare", firm, "--seeds", 4, "--out", tmp_path / "mine", code=2).output
-    assert "thesis.txt" in told, "told before anything is run"
+    assert "thesis.csv" in told, "told before anything is run"
     assert "interrupted" in run("company", "compare", firm, "--seeds", 4, "--out", tmp_path / "new", code=130).output
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 

@@ -83,7 +83,8 @@ def test_one_seed_has_no_interval(n: int) -> None:
     [
         ([3, 4, 5, 4], "holds"),
         ([-3, -4, -5, -4], "turned round"),
-        ([3, -3, 4, -4], "not shown"),
+        ([3, -3, 5, -4], "not shown"),
+        ([-3, 3, -5, 4], "not shown"),
         ([0] * 4, "not shown"),
     ],
 )

@@ -47,7 +47,8 @@ from jitgym.stats import Interval
 
 QUICK: Final = Budget(trials=12, first=4, ask=4, last=16, rounds=4, episodes=400, finalists=2, most=64, final=64)
 AGENT: Final = "PPO"
-FILES: Final = ("*.csv", "timelines.txt", "study.md", "study.png")
+TABLES: Final = ("results", "claims", "differences", "years", "lines", "erosion", "suppliers", "payback")
+FILES: Final = (*(f"{name}.csv" for name in TABLES), "timelines.txt", "study.md", "study.png")
 """What ``jitgym company compare`` writes."""
 
 company = typer.Typer(no_args_is_help=True, help="Run a company of several lines for ten years.")
@@ -100,7 +101,7 @@ def run_command(
     """Run one company for ten years, and print what was done when, and what it came to."""
     firm = load_enterprise(enterprise)
     companies = Companies(firm)
-    policy = _agent(agent, companies) if agent is not None else _rule(companies, rule, _numbers(firm, rules_from))
+    policy = _agent(agent, companies) if agent is not None else _rule(companies, rule, numbers_of_all(firm, rules_from))
     done = run(companies, policy, seed_bank(at_least(0, "seed", seed), 1, "evaluation"))
     typer.echo(timeline(done, firm) + "\n")
     for milestone in milestones(done, firm):
@@ -177,7 +178,7 @@ def train_command(
     from jitgym.agents.company_training import train_company
 
     firm = load_enterprise(enterprise)
-    numbers = _numbers(firm, rules_from)
+    numbers = numbers_of_all(firm, rules_from)
     if rule not in numbers:
         raise InputError(f"rule must be of {', '.join(numbers)}, got {rule!r}{nearest(rule, numbers)}")
     _require_folder(out)
@@ -205,7 +206,7 @@ def compare_command(
 ) -> None:
     """Run every rule of management, and a learned manager, for ten years under the same luck."""
     firm = load_enterprise(enterprise)
-    made: dict[str, Any] = dict(rules(_numbers(firm, rules_from)))
+    made: dict[str, Any] = dict(rules(numbers_of_all(firm, rules_from)))
     if greedy:
         made[Greedy.name] = Greedy
     if agent is not None:
@@ -228,17 +229,17 @@ def _write_study(folder: Path, done: Study, text: str) -> None:
     best = max(
         (name for name in done.results if name != AGENT), key=lambda n: done.results[n]["economic_profit"].mean()
     )
-    tables = {
-        "results": told.results_rows(done),
-        "claims": told.claims_rows(done),
-        "differences": told.differences_rows(done, best),
-        "years": told.years_rows(done),
-        "lines": told.lines_rows(done),
-        "erosion": told.erosion_rows(done),
-        "suppliers": told.suppliers_rows(done, Companies(done.enterprise)),
-        "payback": told.payback_rows(done),
-    }
-    for name, rows in tables.items():
+    tables = (
+        told.results_rows(done),
+        told.claims_rows(done),
+        told.differences_rows(done, best),
+        told.years_rows(done),
+        told.lines_rows(done),
+        told.erosion_rows(done),
+        told.suppliers_rows(done, Companies(done.enterprise)),
+        told.payback_rows(done),
+    )
+    for name, rows in zip(TABLES, tables, strict=True):
         write_csv(folder / f"{name}.csv", rows)
     plans = [
         f"{name}, company 0\n\n{timeline(own, done.enterprise)}\n\n" + "\n".join(milestones(own, done.enterprise))
@@ -269,7 +270,7 @@ def sensitivity_command(
     With [bold]--out[/] interrupted work is gone on with by the same command.
     """
     firm = load_enterprise(enterprise)
-    numbers = _numbers(firm, rules_from)
+    numbers = numbers_of_all(firm, rules_from)
     at_least(2, "seeds", seeds), at_least(0, "seed", seed)
     require_place(out)
     every = list(changes(firm))
@@ -302,11 +303,6 @@ def sensitivity_command(
 
             write_sensitivity_figure(rows, out.with_suffix(".png"))
         shutil.rmtree(work_of(out), ignore_errors=True)
-
-
-def _numbers(firm: Enterprise, path: Path | None) -> dict[str, dict[str, int]]:
-    """Return the numbers of every rule: tuned where they are known, else the starts."""
-    return numbers_of_all(firm, path)
 
 
 def _rule(companies: Companies, name: str, numbers: dict[str, dict[str, int]]) -> Any:

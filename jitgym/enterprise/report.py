@@ -15,7 +15,6 @@ from jitgym.files import markdown_table
 from jitgym.stats import interval
 
 BASE: Final = "never"
-MONTHS: Final = 12
 
 
 def results_rows(study: Study) -> Iterator[dict[str, Any]]:

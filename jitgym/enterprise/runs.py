@@ -22,7 +22,6 @@ from jitgym.scorecard import ratio_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 HELD_AFTER_YEARS: Final = 2
 """When it is looked at what is left of the gains: so long after the last investment."""
