@@ -151,6 +151,32 @@ def test_outputs_must_be_those_of_the_levers(firms: Companies) -> None:
         CompanyAgent(firms, manager(firms, "never"), Network((np.zeros((20, 3)),), (np.zeros(20),)), {})
 
 
+def test_picks_are_held_and_orders_are_given_once(firms: Companies, tmp_path: Path) -> None:
+    CompanyAgent(firms, manager(firms, "phased"), network(firms, scale=1.0), {}, hold=3).save(tmp_path)
+    agent = load_agent(tmp_path, firms)
+    assert agent.hold == 3
+    codec = ActionCodec(tuple(lever.knob for lever in firms.levers.levers))
+    rng, moves, ends = np.random.default_rng(5), agent.moves, np.cumsum(agent.moves.sizes)
+    memory, own, picks = None, None, np.zeros((3, len(firms.levers)), dtype=np.int64)
+    orders = firms.levers.columns["rollout"]
+    new = 0
+    for period in range(9):
+        seen = rng.standard_normal((3, len(Overview(firms).names))).astype(np.float32)
+        begins = np.array([False, period == 4, False])  # the second company begins anew amid what it holds
+        base, own = agent.rule.predict(seen, own, begins)
+        logits = agent.network(inputs_of(seen, codec.decode(base), firms.levers))
+        fresh = np.stack([part.argmax(axis=1) for part in np.split(logits, ends[:-1], axis=1)], axis=1)
+        held = picks.copy()
+        held[:, orders] = np.where(picks[:, orders] == WAIT, WAIT, FOLLOW)
+        due = np.array([period % 3 == 0, period % 3 == 0 if period < 4 else (period - 4) % 3 == 0, period % 3 == 0])
+        picks = np.where(due[:, None], fresh, held)
+        new += int((fresh != held).any(axis=1)[~due].sum())
+        actions, memory = agent.predict(seen, memory, begins)
+        wanted = moves.decisions(codec.decode(base).astype(np.int64), picks, agent.rule.stages(seen))
+        assert np.array_equal(codec.decode(actions), wanted), period
+    assert new > 10, "the network would have picked something else meanwhile"
+
+
 # -- stored --
 
 
@@ -206,6 +232,9 @@ def test_agents_of_other_enterprises_are_refused(stored: Path) -> None:
         ("rule", {}, "with rule"),
         ("numbers", {"cards": 1}, "phased needs the numbers at once, .*, got cards"),
         ("numbers", [1], "with numbers"),
+        ("hold", 0, "hold must be in 1..130, got 0"),
+        ("hold", 131, "hold must be in 1..130, got 131"),
+        ("hold", "3", "with hold"),
         ("layers", 0, "layers must be in 1..8, got 0"),
         ("layers", -1, "layers must be in 1..8, got -1"),
         ("layers", 10**9, "layers must be in 1..8, got 1000000000"),
