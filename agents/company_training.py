@@ -232,6 +232,8 @@ def train_company(
         settings: hyper-parameters.
         n_threads: threads that share the lines.
         tell: called with a line of text after every judgement.
+
+    An interruption ends the training; what has been learned is judged and returned.
     """
     s = settings or Settings()
     torch.set_num_threads(1)
@@ -257,7 +259,10 @@ def train_company(
         head.weight.mul_(0.1)
         head.bias[torch.as_tensor(starts)] += s.follow
     judge = _Judge(env, 10, tell)
-    model.learn(max(1, periods // s.hold), callback=judge)
+    try:
+        model.learn(max(1, periods // s.hold), callback=judge)
+    except KeyboardInterrupt:
+        tell("interrupted: the best network so far is kept")
     judge.judge()
     assert judge.best is not None  # it has been judged
     facts = {

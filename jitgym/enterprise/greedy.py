@@ -28,7 +28,7 @@ class Greedy(Manager):
 
     Every option is tried for one period on copies of the companies, on all lines at once, since what a line earns does
     not hang on the others. It knows the laws of the lines and copies all of their state, but not the luck to come. What
-    a line earns in the period decides: profit of the line less the charge for its stock. Investments pay later, so it
+    a line earns in the period decides: profit of the line less the charge for its stock and the cost of a roll-out. Investments pay later, so it
     makes none.
     """
 
@@ -76,7 +76,8 @@ class Greedy(Manager):
         draft = Draft(self._levers, len(repeated))
         draft.set("rollout", np.concatenate([np.tile(orders, (lucks, 1)) for orders, _ in tried]))
         draft.set("cards", np.concatenate([np.tile(cards, (lucks, 1)) for _, cards in tried]))
-        account = self._copies.step(draft.decisions).account
-        earned = account.line_profit - self._copies.capital_rate * account.line_inventory
+        period = self._copies.step(draft.decisions)
+        account, spent = period.account, period.spent[:, self._levers.columns["rollout"]]
+        earned = account.line_profit - spent - self._copies.capital_rate * account.line_inventory
         found: Floats = earned.reshape(len(tried), lucks, n, -1).mean(axis=1)
         return found

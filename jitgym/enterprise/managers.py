@@ -269,7 +269,7 @@ class Phased(Manager):
         serves = (100 * see.line("fill_rate") >= number["service, percent"]) | (stage == 0)
         go = active & ready & serves & (memory["since"] >= number["wait"])
         draft.set("rollout", self._next(see, go))
-        building = active | done & (memory["since"] < 13)
+        building = active | done & (memory["since"] < self._enterprise.periods_per_year)
         for kind in ("changeover", "quality", "maintenance"):
             draft.set(kind, np.where(building, number[kind], number["upkeep"]))
         draft.set("training", np.where(building, number["training"], np.where(done, number["upkeep of people"], 0)))
@@ -307,7 +307,7 @@ class Reflex(Phased):
     def _cards(self, see: Outlook, stage: Floats, number: Mapping[str, Ints], memory: Memory) -> Any:
         hurts = (see.line("fill_rate") < self.PAIN) & (stage > 0)
         memory["calm"] = np.where(hurts, 0, memory["calm"] + 1)
-        relax = (memory["calm"] > 0) & (memory["calm"] % 13 == 0)
+        relax = (memory["calm"] > 0) & (memory["calm"] % self._enterprise.periods_per_year == 0)
         top = self._enterprise.levers.cards.high
         memory["extra"] = np.clip(memory["extra"] + np.where(hurts, 2, np.where(relax, -1, 0)), 0, top)
         return super()._cards(see, stage, number, memory) + memory["extra"]

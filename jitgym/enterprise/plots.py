@@ -25,7 +25,20 @@ Floats = npt.NDArray[np.float64]
 
 SIZE: Final = (14.0, 8.4)
 DPI: Final = 110
-COLOURS: Final = ("#222222", "#D55E00", "#CC79A7", "#E69F00", "#0072B2", "#56B4E9", "#009E73", "#8C510A", "#5D4B8A")
+COLOURS: Final = (
+    "#222222",
+    "#D55E00",
+    "#CC79A7",
+    "#E69F00",
+    "#0072B2",
+    "#56B4E9",
+    "#009E73",
+    "#8C510A",
+    "#5D4B8A",
+    "#7A7A3C",
+    "#8a8a8a",
+    "#F0C800",
+)
 """Of the policies, in their order."""
 UNITS: Final = ((1e9, "thousand million"), (1e6, "million"), (1e3, "thousand"), (1.0, ""))
 """What money is told in, by its size."""

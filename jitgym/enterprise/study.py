@@ -49,7 +49,7 @@ CLAIMS: Final = (
     ),
     Claim(
         "readiness", "phased", "big bang in scope", "economic_profit",
-        "phased earns more than big bang on the same lines: readiness pays",
+        "phased earns more than big bang on the same lines",
     ),
     Claim("scope", "big bang in scope", "big bang", "economic_profit", "lumpy demand is better left under push"),
     Claim(
