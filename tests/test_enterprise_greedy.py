@@ -51,13 +51,6 @@ def test_cards_that_only_cost_are_taken_out() -> None:
     assert (cards[-1] == 0).mean() > 0.8
 
 
-def test_cards_that_cost_nothing_are_not_taken_out_where_service_is_all() -> None:
-    prices = {**LINE["prices"], **dict.fromkeys(("wip", "finished_goods", "items"), 0.0), "backlog": 1e5, "lost": 1e5}
-    firms = Companies(small(shocks=CALM, line={"prices": prices}), 20, seed=3)
-    found, _ = decisions(firms, watching(firms))
-    assert (found[:, firms.levers.columns["cards"]] >= 2).mean() > 0.9
-
-
 def test_the_option_that_earns_most_is_taken_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
     firms = firm(2)
     rule, told = watching(firms), {}

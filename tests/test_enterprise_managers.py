@@ -266,7 +266,8 @@ def test_phased_builds_up_a_line_and_keeps_it_up_afterwards(firms: Companies) ->
         found, memory = decided(firms, rule, seen(firms, **READY, stage=[0, stage, stage]), memory)
         quality.append(found["quality"][STEADY])
         training.append(found["training"][STEADY])
-    assert quality == [2] * (3 + 13) + [1] * 7, "a year after the last stage, upkeep"
+    year = firms.enterprise.periods_per_year
+    assert quality == [2] * (3 + year) + [1] * (20 - year), "a year after the last stage, upkeep"
     assert training == quality
 
 
@@ -355,9 +356,10 @@ def cards_of_reflex(firms: Companies, fill: list[float], stage: int = 2) -> list
 def test_reflex_puts_cards_back_at_once_and_takes_them_out_slowly(firms: Companies) -> None:
     assert cards_of_reflex(firms, [1, 0.89, 0.91]) == [0, 2, 2]
     assert cards_of_reflex(firms, [0.5] * 3) == [2, 4, 4], "to the most of the lever"
-    calm = cards_of_reflex(firms, [0.5] + [1] * 27)
-    assert calm == [2] * 13 + [1] * 13 + [0] * 2
-    assert cards_of_reflex(firms, [0.5] + [1] * 12 + [0.5] + [1] * 12)[-1] == 4, "calm begins anew"
+    year = firms.enterprise.periods_per_year
+    calm = cards_of_reflex(firms, [0.5] + [1] * (2 * year + 1))
+    assert calm == [2] * year + [1] * year + [0] * 2
+    assert cards_of_reflex(firms, [0.5] + [1] * (year - 1) + [0.5] + [1] * (year - 1))[-1] == 4, "calm begins anew"
 
 
 def test_reflex_is_phased_while_nothing_hurts(firms: Companies) -> None:

@@ -28,8 +28,8 @@ class Greedy(Manager):
 
     Every option is tried for one period on copies of the companies, on all lines at once, since what a line earns does
     not hang on the others. It knows the laws of the lines and copies all of their state, but not the luck to come. What
-    a line earns in the period decides: profit of the line less the charge for its stock and the cost of a roll-out. Investments pay later, so it
-    makes none.
+    a line earns in the period decides: its profit less the charge for its stock and the cost of a roll-out. Investments
+    pay later, so it makes none.
     """
 
     name = "greedy"
