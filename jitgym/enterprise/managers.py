@@ -271,7 +271,7 @@ class Phased(Manager):
         draft.set("rollout", self._next(see, go))
         building = active | done & (memory["since"] < self._enterprise.periods_per_year)
         for kind in ("changeover", "quality", "maintenance"):
-            draft.set(kind, np.where(building, number[kind], number["upkeep"]))
+            draft.set(kind, np.where(building, number[kind], np.minimum(number["upkeep"], number[kind])))
         draft.set("training", np.where(building, number["training"], np.where(done, number["upkeep of people"], 0)))
         draft.set("cards", self._cards(see, stage, number, memory))
         late = self.analysis.late_suppliers
