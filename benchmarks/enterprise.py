@@ -32,9 +32,9 @@ PHASES = {
     "plan of the period: cards, lots, levels": ("plan", "planning.py"),
     "books": ("close", "money.py"),
     "scorecard": ("lines", "review.py"),
-    "capabilities": ("_grow", "company.py"),
+    "capabilities": ("_grow", "period.py"),
     "troubles and audits": ("strike", "shocks.py"),
-    "parameters of the lines": ("_set_parameters", "company.py"),
+    "parameters of the lines": ("_set_parameters", "period.py"),
     "observation": ("observe", "sights.py"),
     "the rule": ("predict", "managers.py"),
 }
