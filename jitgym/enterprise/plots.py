@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -42,6 +43,8 @@ COLOURS: Final = (
 """Of the policies, in their order."""
 UNITS: Final = ((1e9, "thousand million"), (1e6, "million"), (1e3, "thousand"), (1.0, ""))
 """What money is told in, by its size."""
+TITLE: Final = 58
+"""Letters of a line of a title."""
 TOP_ASSUMPTIONS: Final = 8
 """Assumptions that are drawn for each claim: those that move it most."""
 
@@ -136,8 +139,9 @@ def draw_sensitivity(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(top)), top)
         axes.invert_yaxis()
-        axes.set_title(claim.sentence[0].upper() + claim.sentence[1:], fontsize=10.5)
-        axes.set_xlabel(f"difference, {unit[1]}" + (" a year" if claim.result == "economic_profit" else ""))
+        axes.set_title("\n".join(wrap(claim.sentence[0].upper() + claim.sentence[1:], TITLE)), fontsize=10.5)
+        told = f"{unit[1]}{' a year' if claim.result == 'economic_profit' else ''}"
+        axes.set_xlabel(f"difference, {told}" if told else "difference")
         axes.grid(axis="x", color=FAINT, alpha=0.25, linewidth=0.6)
     for axes in panels[len(claims) :]:
         axes.set_visible(False)
