@@ -99,26 +99,13 @@ class PullLineVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             Observations ``(num_envs, n_entries)`` float32, and an empty info.
         """
         mask = None if options is None else options.get("reset_mask")
-        if isinstance(seed, Sequence):
-            seed = self._seed_list(seed)
-        elif seed is None and not self._seeded:
-            seed = int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
-        if seed is None:
-            self.simulator.reset(mask=mask)
-        else:
-            seeds = range(seed, seed + self.num_envs) if isinstance(seed, int) else seed
-            self.simulator.reset(line_seeds(seeds), mask=mask)
-            self._seeded = True
+        seeds = episode_seeds(seed, self.num_envs, self._seeded)
+        self.simulator.reset(seeds, mask=mask)
+        self._seeded = self._seeded or seeds is not None
         chosen = slice(None) if mask is None else mask
         self._elapsed[chosen] = 0
         self._over[chosen] = False
         return self.observer.observe(), {}
-
-    def _seed_list(self, seeds: Sequence[int | None]) -> list[int]:
-        if len(seeds) != self.num_envs:
-            raise InputError(f"seed must be an integer or a list of {self.num_envs}, got {len(seeds)}")
-        fresh = np.random.SeedSequence().generate_state(self.num_envs, np.uint32)
-        return [int(fresh[i]) if seed is None else seed for i, seed in enumerate(seeds)]
 
     def step(self, actions: npt.ArrayLike) -> tuple[npt.NDArray[np.float32], Floats, Bools, Bools, dict[str, Any]]:
         """Step every line.
@@ -171,6 +158,25 @@ class PullLineVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def _start_next_episodes(self, over: Bools) -> None:
         self.simulator.reset(mask=over)
         self._elapsed[over] = 0
+
+
+def episode_seeds(seed: int | Sequence[int | None] | None, n: int, seeded: bool) -> npt.NDArray[np.uint64] | None:
+    """Return the episode seeds that the ``seed`` of a reset of ``n`` environments means; None: each goes on.
+
+    Args:
+        seed: an integer ``s`` seeds environment ``i`` with ``s + i``; a list seeds each, with a drawn one for None.
+        n: environments.
+        seeded: whether they have been seeded before; if not, None draws seeds.
+    """
+    if isinstance(seed, Sequence):
+        if len(seed) != n:
+            raise InputError(f"seed must be an integer or a list of {n}, got {len(seed)}")
+        fresh = np.random.SeedSequence().generate_state(n, np.uint32)
+        return line_seeds([int(fresh[i]) if one is None else one for i, one in enumerate(seed)])
+    if seed is None and seeded:
+        return None
+    first = int(np.random.SeedSequence().generate_state(1, np.uint32)[0]) if seed is None else seed
+    return line_seeds(range(first, first + n))
 
 
 def line_seeds(seeds: Sequence[int] | range) -> npt.NDArray[np.uint64]:

@@ -69,6 +69,8 @@ class Planner:
             kind: np.array([c for c, knob in enumerate(simulator.knobs) if knob.kind == kind], dtype=np.intp)
             for kind in ("kanban", "lot", "release", "order")
         }
+        self._low = np.array([knob.low for knob in simulator.knobs], dtype=np.int64)
+        self._high = np.array([OFF if knob.off else knob.high for knob in simulator.knobs], dtype=np.int64)
         releases = [knob for knob in simulator.knobs if knob.kind == "release"]
         self._entries = [(knob.place, knob.product, np.array(line.path(knob.place))) for knob in releases]
         self._serves = self._items_served()
@@ -142,7 +144,7 @@ class Planner:
         weekly = day % self._constants.review == 0
         knobs[:, self._columns["release"]] = self._releases(simulator, plan, weekly)
         knobs[:, self._columns["order"]] = self._orders(simulator, plan, weekly, ordered)
-        return np.clip(knobs, self._low_of(simulator), self._high_of(simulator)).astype(np.int32)
+        return np.clip(knobs, self._low, self._high).astype(np.int32)
 
     def _releases(self, simulator: Simulator, plan: Plan, weekly: bool) -> Ints:
         """Return what may be released into the first stages: the plan's, or as much as their cards allow.
@@ -199,11 +201,3 @@ class Planner:
     def _batch_of(self, stage: int) -> int:
         batch = self._line.stages[stage].batch
         return batch if isinstance(batch, int) else MOST_UNITS
-
-    @staticmethod
-    def _low_of(simulator: Simulator) -> Ints:
-        return np.array([knob.low for knob in simulator.knobs], dtype=np.int64)
-
-    @staticmethod
-    def _high_of(simulator: Simulator) -> Ints:
-        return np.array([OFF if knob.off else knob.high for knob in simulator.knobs], dtype=np.int64)

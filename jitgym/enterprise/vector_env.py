@@ -20,7 +20,7 @@ from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.sights import Overview
 from jitgym.enterprise.state import Period
 from jitgym.errors import InputError
-from jitgym.vector_env import line_seeds, rows_of
+from jitgym.vector_env import episode_seeds, rows_of
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -96,17 +96,8 @@ class EnterpriseVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
             Observations ``(num_envs, n_entries)`` float32, and an empty info.
         """
         mask = None if options is None else options.get("reset_mask")
-        if isinstance(seed, Sequence):
-            if len(seed) != self.num_envs:
-                raise InputError(f"seed must be an integer or a list of {self.num_envs}, got {len(seed)}")
-            fresh = np.random.SeedSequence().generate_state(self.num_envs, np.uint32)
-            seeds: Any = [int(fresh[i]) if one is None else one for i, one in enumerate(seed)]
-        elif seed is None and not self._seeded:
-            first = int(np.random.SeedSequence().generate_state(1, np.uint32)[0])
-            seeds = range(first, first + self.num_envs)
-        else:
-            seeds = None if seed is None else range(seed, seed + self.num_envs)
-        self.companies.reset(None if seeds is None else line_seeds(seeds), mask)
+        seeds = episode_seeds(seed, self.num_envs, self._seeded)
+        self.companies.reset(seeds, mask)
         self._seeded = self._seeded or seeds is not None
         self._over[slice(None) if mask is None else mask] = False
         return self.overview.observe(), {}
