@@ -215,7 +215,7 @@ def test_sensitivity_checks_every_claim_of_every_change(firm: Path, tmp_path: Pa
     held = sum(row["finding"] == "holds" for row in rows)
     assert f"{held} of {len(rows)} findings hold" in told
     assert told.count("\n| ") == 2 + len(rows) - held, "a row for each that does not hold"
-    assert "`jitgym company sensitivity" in told
+    assert told.count(f"`jitgym company sensitivity {firm} --seeds 4 --out FILE`") == 1
     assert not (tmp_path / "findings.csv.work").exists()
     overhead = {row["claim"]: row for row in rows if row["path"] == "money.overhead"}
     from jitgym.enterprise.stored import usual_numbers

@@ -106,7 +106,7 @@ def work_of(out: Path) -> Path:
 
 
 def command_of(context: typer.Context) -> str:
-    """Return the command as it was given, with DIR for the folder of results and without what changes no number."""
+    """Return the command as it was given, with DIR or FILE for its results and without what changes no number."""
     words = [str(context.command.name)]
     parent = context.parent
     while parent is not None and parent.parent is not None:  # a group of commands
@@ -119,7 +119,8 @@ def command_of(context: typer.Context) -> str:
             value = context.params[name]
             flag = [] if parameter.param_type_name == "argument" else [parameter.opts[0]]
             words += flag if value is True else [*flag, str(value)]
-    return shlex.join([*words, "--out", "DIR"])
+    place = next(parameter.metavar for parameter in context.command.params if parameter.name == "out")
+    return shlex.join([*words, "--out", place or "DIR"])
 
 
 def at_least(least: int, name: str, value: int) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.enterprise.managers import MANAGERS
 from jitgym.enterprise.runs import Run
 from jitgym.enterprise.study import CLAIMS, Study
 from jitgym.palette import FAINT, INK
@@ -41,6 +42,8 @@ COLOURS: Final = (
     "#F0C800",
 )
 """Of the policies, in their order."""
+EXPERIMENTS: Final = tuple(name for name, kind in MANAGERS.items() if kind.numbers_of is None)
+"""Rules that are there to show one thing only: drawn thin and dashed, behind the others."""
 UNITS: Final = ((1e9, "thousand million"), (1e6, "million"), (1e3, "thousand"), (1.0, ""))
 """What money is told in, by its size."""
 TITLE: Final = 58
@@ -96,7 +99,10 @@ def _years(axes: Axes, series: Mapping[str, Floats], year: int, smooth: bool = F
         window = max(1, year // 2) if smooth else 1
         shown = np.convolve(values, np.ones(window) / window, mode="valid")
         ends = (np.arange(len(shown)) + window) / year
-        axes.plot(ends, shown, color=colour, linewidth=1.8, label=name)
+        look: dict[str, Any] = {"linewidth": 1.9, "zorder": 3}
+        if name in EXPERIMENTS:
+            look = {"linewidth": 1.2, "zorder": 2, "linestyle": (0, (4, 2))}
+        axes.plot(ends, shown, color=colour, label=name, **look)
     axes.set_xlabel("years")
     axes.set_xlim(0, None)
     axes.grid(axis="y", color=FAINT, alpha=0.25, linewidth=0.6)
