@@ -87,6 +87,13 @@ def test_differences_are_against_the_reference() -> None:
         ("phased", "never", 3.0), ("technique", "never", -18.0),
     ]  # fmt: skip
     assert rows[0]["low"] <= rows[0]["difference"] <= rows[0]["high"]
+    assert [one["better in"] for one in rows] == [1, 0]
+
+
+def test_the_best_rule_is_none_that_is_learned() -> None:
+    learned = {**STUDY.results, "PPO": {result: np.full(3, 99.0) for result in RESULTS}}
+    assert report.best_rule(Study(FIRM, {}, learned)) == "phased"
+    assert report.best_rule(Study(FIRM, {}, {"PPO": learned["PPO"]})) == "PPO"
 
 
 def test_years_are_means_of_their_own_periods() -> None:
@@ -143,13 +150,21 @@ def tables_of(text: str) -> list[list[list[str]]]:
 def test_the_text_of_a_study_tells_the_best_first_and_no_number_that_is_none() -> None:
     text = report.study_text(STUDY, "jitgym company compare")
     assert text.startswith("# small: 3 companies, the same luck for every policy\n\n`jitgym company compare`\n")
-    came_to, claims, lasts = tables_of(text)
+    came_to, claims, against, pulled, lasts = tables_of(text)
     assert [cells[0] for cells in came_to] == ["policy", "phased", "never", "technique"]
     reach = interval(np.array(PROFIT["phased"]))
     assert came_to[1][1] == f"23 ± {reach.high - reach.mean:.3g}"
     assert len(claims) == 3
-    assert claims[2][1] == "holds"
-    assert claims[2][2].startswith("3 [")
+    assert claims[2][::2] == ["phased", "holds", "economic profit (money a year)"]
+    assert claims[2][3].startswith("3 [")
+    assert "## Against the best rule, `phased`" in text
+    assert against[1] == ["phased", "", "", "100 %", "0"]
+    assert (against[2][0], against[2][2:]) == ("never", ["0 %", "", ""])
+    assert against[2][1].startswith("-3 [")
+    assert against[3][2:] == ["0 %", "0 %", ""]
+    assert pulled == [
+        ["policy", "first", "second"], ["phased", "67 %", "0 %"], ["never", "0 %", "0 %"], ["technique", "0 %", "0 %"],
+    ]  # fmt: skip
     assert [cells[0] for cells in lasts] == ["policy", *PROFIT]
     assert lasts[2] == ["phased", "46", "15", "never", "100 %"]
     flat = Study(FIRM, {"never": a_run(8, 3)}, {"never": STUDY.results["never"]})

@@ -226,13 +226,10 @@ def compare_command(
 
 
 def _write_study(folder: Path, done: Study, text: str) -> None:
-    best = max(
-        (name for name in done.results if name != AGENT), key=lambda n: done.results[n]["economic_profit"].mean()
-    )
     tables = (
         told.results_rows(done),
         told.claims_rows(done),
-        told.differences_rows(done, best),
+        told.differences_rows(done, told.best_rule(done)),
         told.years_rows(done),
         told.lines_rows(done),
         told.erosion_rows(done),

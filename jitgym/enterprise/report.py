@@ -8,6 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from jitgym.enterprise.company import Companies
+from jitgym.enterprise.greedy import Greedy
+from jitgym.enterprise.managers import MANAGERS
 from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.runs import RESULTS, cost_of_ownership, months_to_payback
 from jitgym.enterprise.study import CLAIMS, Study, erosion
@@ -15,6 +17,10 @@ from jitgym.files import markdown_table
 from jitgym.stats import interval
 
 BASE: Final = "never"
+TOLD: Final = (
+    "economic_profit", "released", "turns", "cash_conversion_days", "fill_rate", "return_on_assets", "investment",
+)  # fmt: skip
+"""Results that the text of a study tells; all are in its rows."""
 
 
 def results_rows(study: Study) -> Iterator[dict[str, Any]]:
@@ -47,8 +53,15 @@ def claims_rows(study: Study) -> Iterator[dict[str, Any]]:
             }
 
 
+def best_rule(study: Study) -> str:
+    """Return which of the policies that are not learned earns most; which of all where all are learned."""
+    names = [name for name in study.results if name in (*MANAGERS, Greedy.name)] or list(study.results)
+    return max(names, key=lambda name: float(study.results[name]["economic_profit"].mean()))
+
+
 def differences_rows(study: Study, reference: str) -> Iterator[dict[str, Any]]:
     """Yield a row for every policy: its paired difference in economic profit a year against a reference."""
+    profit = {name: results["economic_profit"] for name, results in study.results.items()}
     for name in study.runs:
         if name != reference:
             found = study.difference(name, reference)
@@ -59,6 +72,7 @@ def differences_rows(study: Study, reference: str) -> Iterator[dict[str, Any]]:
                 "error": found.error,
                 "low": found.low,
                 "high": found.high,
+                "better in": float((profit[name] > profit[reference]).mean()),
             }
 
 
@@ -137,28 +151,78 @@ def payback_rows(study: Study, base: str = BASE) -> Iterator[dict[str, Any]]:
 
 
 def study_text(study: Study, command: str) -> str:
-    """Return a study in Markdown: what ten years come to, what becomes of the claims, how gains last."""
-    names = (
-        "economic_profit",
-        "released",
-        "turns",
-        "cash_conversion_days",
-        "fill_rate",
-        "return_on_assets",
-        "investment",
-    )
-    heads = ["policy", *(f"{name.replace('_', ' ')} ({RESULTS[name][0]})" for name in names)]
-    order = sorted(study.results, key=lambda name: -float(study.results[name]["economic_profit"].mean()))
-    rows = [[name, *(_told(study.results[name][result]) for result in names)] for name in order]
-    claims = [
-        [
-            row["sentence"],
-            row["finding"],
-            f"{_amount(row['difference'])} [{_amount(row['low'])}, {_amount(row['high'])}]",
-        ]
+    """Return a study in Markdown: what ten years come to, what becomes of the claims, where pull is, how gains last."""
+    n, best = len(next(iter(study.results.values()))["economic_profit"]), best_rule(study)
+    parts = [
+        f"# {study.enterprise.name}: {n} companies, the same luck for every policy",
+        f"`{command}`",
+        _results_table(study),
+        "## What is claimed",
+        _claims_table(study),
+        f"## Against the best rule, `{best}`",
+        _differences_table(study, best),
+        "## Companies that have a line under pull at the end",
+        _pull_table(study),
+        "## How the working capital that was released lasts",
+        _erosion_table(study),
+    ]
+    return "\n\n".join(parts)
+
+
+def _by_profit(study: Study) -> list[str]:
+    return sorted(study.results, key=lambda name: -float(study.results[name]["economic_profit"].mean()))
+
+
+def _results_table(study: Study) -> str:
+    heads = ["policy", *map(_headed, TOLD)]
+    rows = [[name, *(_told(study.results[name][result]) for result in TOLD)] for name in _by_profit(study)]
+    return markdown_table(heads, rows)
+
+
+def _claims_table(study: Study) -> str:
+    rows = [
+        [row["claim"], row["sentence"], row["finding"], _ranged(row), _headed(row["result"])]
         for row in claims_rows(study)
     ]
-    lasts = [
+    return markdown_table(["claim", "what it says", "finding", "difference, 95 % interval", "in"], rows)
+
+
+def _differences_table(study: Study, best: str) -> str:
+    """Return every policy against the best rule, and how soon it has caught up with push for good."""
+    against = {row["policy"]: row for row in differences_rows(study, best)}
+    paid = {row["policy"]: row for row in payback_rows(study)}
+    rows = []
+    for name in _by_profit(study):
+        one, back = against.get(name), paid.get(name)
+        soon = "" if back is None or back["median months"] == "" else f"{back['median months']:.0f}"
+        rows.append(
+            [
+                name,
+                "" if one is None else _ranged(one),
+                "" if one is None else f"{100 * one['better in']:.0f} %",
+                "" if back is None else f"{100 * back['paid back']:.0f} %",
+                soon,
+            ]
+        )
+    heads = [
+        "policy",
+        "economic profit a year, paired",
+        "better in",
+        f"paid back against {BASE}",
+        "after months, median",
+    ]
+    return markdown_table(heads, rows)
+
+
+def _pull_table(study: Study) -> str:
+    share = {(row["policy"], row["line"]): row["under pull"] for row in lines_rows(study)}
+    lines = study.enterprise.line_names
+    rows = [[name, *(f"{100 * share[name, line]:.0f} %" for line in lines)] for name in _by_profit(study)]
+    return markdown_table(["policy", *lines], rows)
+
+
+def _erosion_table(study: Study) -> str:
+    rows = [
         [
             row["policy"],
             _amount(row["peak"]),
@@ -168,18 +232,7 @@ def study_text(study: Study, command: str) -> str:
         ]
         for row in erosion_rows(study)
     ]
-    n = len(next(iter(study.results.values()))["economic_profit"])
-    return "\n\n".join(
-        [
-            f"# {study.enterprise.name}: {n} companies, the same luck for every policy",
-            f"`{command}`",
-            markdown_table(heads, rows),
-            "## What is claimed",
-            markdown_table(["claim", "finding", "difference a year, 95 % interval"], claims),
-            "## How the working capital that was released lasts",
-            markdown_table(["policy", "most", "in month", "half gone after months", "left at the end"], lasts),
-        ]
-    )
+    return markdown_table(["policy", "most", "in month", "half gone after months", "left at the end"], rows)
 
 
 def sensitivity_text(rows: list[Mapping[str, Any]]) -> str:
@@ -198,6 +251,14 @@ def _told(values: Any) -> str:
         return ""
     found = interval(told)
     return f"{_amount(found.mean)} ± {_amount(found.high - found.mean)}"
+
+
+def _headed(result: str) -> str:
+    return f"{result.replace('_', ' ')} ({RESULTS[result][0]})"
+
+
+def _ranged(row: Mapping[str, Any]) -> str:
+    return f"{_amount(row['difference'])} [{_amount(row['low'])}, {_amount(row['high'])}]"
 
 
 def _amount(value: float) -> str:
