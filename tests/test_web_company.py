@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import io
+import itertools
 import json
 import re
 import threading
@@ -343,7 +344,7 @@ def told(firm, decisions=None, **trouble):
     for name, (place, value) in trouble.items():
         getattr(firm.state.trouble, name)[0, place] = value
     chosen = firm.levers.at_rest if decisions is None else decisions
-    return [(news.tone, news.text) for news in news_of(firm, before, chosen, np.zeros(len(firm.levers)))]
+    return [(news.tone, news.text) for news in news_of(firm, before, chosen)]
 
 
 def test_troubles_are_told_in_words_when_they_come_and_go(firm):
@@ -352,6 +353,10 @@ def test_troubles_are_told_in_words_when_they_come_and_go(firm):
     assert told(firm, outage=(0, 2)) == told(firm, outage=(0, 1)) == []
     assert told(firm, outage=(0, 0)) == [("good", "The foundry delivers again.")]
     assert told(firm, outage=(2, 3))[0] == ("neutral", "The second foundry is down; you have no orders there yet.")
+    assert told(firm, outage=(2, 0)) == []  # it delivers nothing to who has not qualified it
+    firm.state.waiting[0, 2] = 0
+    assert told(firm, outage=(2, 3)) == [("bad", "The second foundry is down: it delivers nothing.")]
+    assert told(firm, outage=(2, 0)) == [("good", "The second foundry delivers again.")]
     assert told(firm, shift=(1, 0.85)) == [("neutral", "Demand of housings fell to 0.85 times that of the start.")]
     assert told(firm, shift=(1, 1.1)) == [("neutral", "Demand of housings rose to 1.10 times that of the start.")]
     assert told(firm, escape=(2, 1)) == [("bad", "A bad lot at covers: many more defects than usual.")]
@@ -360,7 +365,7 @@ def test_troubles_are_told_in_words_when_they_come_and_go(firm):
     before = Situation.of(firm)
     firm.state.trouble.cut[0] = 13
     firm.state.measures[0, 3, FILL] = 0.5
-    news = news_of(firm, before, firm.levers.at_rest, np.zeros(len(firm.levers)))
+    news = news_of(firm, before, firm.levers.at_rest)
     assert [one.tone for one in news] == ["pain", "bad"]
     assert news[0].text.startswith("Customers of spares wait: 50\N{NO-BREAK SPACE}% were served from stock")
     assert news[1].text == "Headquarters cut the budget for improvement to 30\N{NO-BREAK SPACE}%."
@@ -389,12 +394,39 @@ def test_what_became_of_decisions_is_told(office):
     let(tenure, 1, decided(tenure, rollout_shafts=PILOT, alternative_second_foundry=1, **everything))
     texts = {news.text: news.tone for news in tenure.chronicle.news[0]}
     assert texts["Shafts: assembly is under pull."] == "own"
-    assert texts["No money was left to qualify the second foundry."] == "short"
+    unpaid = "No money was left to qualify the second foundry: it takes 180,000 at once. "
+    assert texts[f"{unpaid}Ask for less elsewhere and save for some periods first."] == "short"
     share = re.search(r"The budget reached for (\d+)\s% of what was to be invested", " ".join(texts))
     asked = 16 * 4 * 1500
     assert int(share[1]) == round(100 * (450_000 / 13 - 5_000) / asked)
     let(tenure, 1, decided(tenure, rollout_shafts=BACK))
     assert "Shafts went back to push at all stages." in [news.text for news in tenure.chronicle.news[1]]
+
+
+def of_money(tenure):
+    """Return the news of money of every period."""
+    return [
+        [news.text for news in news if news.tone == "short" or "budget" in news.text] for news in tenure.chronicle.news
+    ]
+
+
+def test_a_shortage_that_stays_is_told_once_and_when_it_ends(office):
+    tenure = begun(office, seed=2)
+    much = {f"training_{line}": 4 for line in SHORT.line_names} | {f"quality_{line}": 4 for line in SHORT.line_names}
+    let(tenure, 4, decided(tenure, alternative_second_foundry=1, **much))
+    first, *others = of_money(tenure)
+    assert [text.partition(" ")[0] for text in first] == ["No", "The"]
+    assert others == [[], [], []]
+    let(tenure, 1, decided(tenure, alternative_second_foundry=0, **dict.fromkeys(much, 1)))
+    assert of_money(tenure)[-1] == ["The budget reaches again for all that is to be invested."]
+    let(tenure, 1)
+    assert of_money(tenure)[-1] == []
+    let(tenure, 5, decided(tenure, **much))
+    let(tenure, 4, decided(tenure, **{**much, **{f"changeover_{line}": 4 for line in SHORT.line_names}}))
+    later = [text for news in of_money(tenure)[6:] for text in news]
+    shares = [int(re.search(r"reached for (\d+)", text)[1]) for text in later]
+    assert 1 < len(shares) < 5
+    assert all(after < before - 9 for before, after in itertools.pairwise(shares))
 
 
 # -- the end --

@@ -116,7 +116,7 @@ def test_what_cannot_be_paid_is_told_before_it_is_cut(page, server):
     page.get_by_role("button", name="Let one period pass").click()
     gone(page, 1)
     news = page.text_content(".co-news")
-    assert "No money was left to qualify the second foundry." in news
+    assert "No money was left to qualify the second foundry: it takes 180,000 at once." in news
     assert "The budget reached for 64\N{NO-BREAK SPACE}% of what was to be invested." in news
     innocent(page, server)
 

@@ -14,6 +14,7 @@ from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.runs import row_of
 from jitgym.enterprise.sights import Overview
 from jitgym.web.news import News, Situation, news_of
+from jitgym.web.shortage import Shortage
 
 Ints = npt.NDArray[np.int64]
 
@@ -48,6 +49,7 @@ class Chronicle:
         self.rows: list[dict[str, Any]] = []
         self.decisions: list[Ints] = []
         self.news: list[list[News]] = []
+        self._lacked = Shortage()
         self.start = self._seen()
         self.shown: list[dict[str, Any]] = []
 
@@ -66,7 +68,9 @@ class Chronicle:
         spent = period.spent[0] / COIN
         self.rows.append(row_of(self.companies, period))
         self.decisions.append(np.array(decisions, dtype=np.int64).reshape(-1))
-        self.news.append(news_of(self.companies, before, self.decisions[-1], spent))
+        lacks = self._lacked.after(self.companies, before.waiting, self.decisions[-1], spent)
+        self.news.append(news_of(self.companies, before, self.decisions[-1], self._lacked, lacks))
+        self._lacked = lacks
         self.sight = self._overview.observe()
         self.shown.append(
             {
@@ -93,6 +97,7 @@ class Chronicle:
             "measures": state.measures[0].round(DIGITS).tolist(),
             "change": (state.measures - state.trend)[0].round(DIGITS).tolist(),
             "on_time": state.on_time[0].round(DIGITS).tolist(),
+            "on_time_change": (state.on_time - state.on_time_trend)[0].round(DIGITS).tolist(),
             "audits": lines[0].round(3).tolist(),
             "supplier_audits": suppliers[0].round(3).tolist(),
             "waiting": state.waiting[0].tolist(),

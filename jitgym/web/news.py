@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import BACK, NEXT, PILOT
-from jitgym.enterprise.parts import MONEY
 from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.state import NEVER
+from jitgym.web.shortage import Shortage
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -84,21 +84,29 @@ def said(name: str) -> str:
     return name.replace("_", " ")
 
 
-def news_of(companies: Companies, before: Situation, decisions: Ints, spent: Floats) -> list[News]:
+def news_of(
+    companies: Companies,
+    before: Situation,
+    decisions: Ints,
+    lacked: Shortage | None = None,
+    lacks: Shortage | None = None,
+) -> list[News]:
     """Return the news of the period that the first company has just had.
 
     Args:
         companies: after it.
         before: the situation before it.
         decisions: of the period, ``(n_levers,)``.
-        spent: money by lever, ``(n_levers,)``.
+        lacked: what the period before went short of; None: of nothing.
+        lacks: what this one went short of.
     """
     now = Situation.of(companies)
     return [
         *_of_suppliers(companies, before, now),
         *_of_lines(companies, before, now),
         *_of_headquarters(companies, before, now),
-        *_of_own_making(companies, before, now, decisions, spent),
+        *_of_own_making(companies, before, now, decisions),
+        *_of_money(companies, lacked or Shortage(), lacks or Shortage()),
     ]
 
 
@@ -110,7 +118,7 @@ def _of_suppliers(companies: Companies, before: Situation, now: Situation) -> It
                 yield News("bad", supplier.name, f"The {name} is down: it delivers nothing.", "down")
             else:
                 yield News("neutral", supplier.name, f"The {name} is down; you have no orders there yet.", "down")
-        elif before.outage[i] > 0 and now.outage[i] == 0:
+        elif before.outage[i] > 0 and now.outage[i] == 0 and now.waiting[i] == 0:
             yield News("good", supplier.name, f"The {name} delivers again.")
         if before.waiting[i] > 0 and now.waiting[i] == 0:
             text = f"The {name} is qualified: from now on it delivers the share that you give it."
@@ -139,9 +147,7 @@ def _of_headquarters(companies: Companies, before: Situation, now: Situation) ->
         yield News("good", "", "Headquarters restored the budget for improvement.")
 
 
-def _of_own_making(
-    companies: Companies, before: Situation, now: Situation, decisions: Ints, spent: Floats
-) -> Iterator[News]:
+def _of_own_making(companies: Companies, before: Situation, now: Situation, decisions: Ints) -> Iterator[News]:
     enterprise, columns = companies.enterprise, companies.levers.columns
     stages = enterprise.line.stage_names
     for i, column in enumerate(columns["rollout"]):
@@ -154,20 +160,24 @@ def _of_own_making(
         elif wanted:
             text = f"No money was left to put one more stage of {said(name)} under pull."
             yield News("short", name, text, "no money")
-    for column in columns["alternative"]:
-        place = companies.levers.levers[column].place
-        name = enterprise.supplier_names[place]
-        if before.waiting[place] == NEVER and decisions[column] > 0:
-            if now.waiting[place] == NEVER:
-                yield News("short", name, f"No money was left to qualify the {said(name)}.", "no money")
-            else:
-                yield News("own", name, f"The qualification of the {said(name)} has begun.")
-    levers = companies.levers.levers
-    invested = [c for kind in MONEY for c in columns[kind]]
-    asked = sum(int(decisions[c]) * levers[c].unit for c in invested)
-    paid = float(spent[invested].sum())
-    if paid < asked - 1:
-        yield News("short", "", f"The budget reached for {percent(paid / asked)} of what was to be invested.")
+    for i, name in enumerate(enterprise.supplier_names):
+        if before.waiting[i] == NEVER and now.waiting[i] != NEVER:
+            yield News("own", name, f"The qualification of the {said(name)} has begun.")
+
+
+def _of_money(companies: Companies, lacked: Shortage, lacks: Shortage) -> Iterator[News]:
+    """Tell of decisions that stand, and could not be paid, when that begins, grows notably worse, or ends."""
+    for i in sorted(lacks.unqualified - lacked.unqualified):
+        supplier = companies.enterprise.suppliers[i]
+        assert supplier.alternative is not None  # who is not qualified is an alternative: it is validated
+        cost = f"it takes {supplier.alternative.cost:,.0f} at once"
+        advice = "Ask for less elsewhere and save for some periods first."
+        text = f"No money was left to qualify the {said(supplier.name)}: {cost}. {advice}"
+        yield News("short", supplier.name, text, "no money")
+    if lacks.told < lacked.told:
+        yield News("short", "", f"The budget reached for {percent(lacks.share)} of what was to be invested.")
+    elif lacked.share < 1 == lacks.share and lacks.invested:
+        yield News("good", "", "The budget reaches again for all that is to be invested.")
 
 
 def _begins(before: int | np.integer[Any], now: int | np.integer[Any]) -> bool:
