@@ -63,6 +63,21 @@ def check_description(
         raise error("\n".join(rows)) from None
 
 
+def faults_of(error: ValidationError, data: Any, tag: str = "") -> list[str]:
+    """Return what is wrong with data, each fault with its place, the rule and the value, none twice.
+
+    Args:
+        error: what pydantic says.
+        data: what was checked.
+        tag: of a tagged union the alternative that was chosen: pydantic begins places with it.
+    """
+    rows = []
+    for location, rule in _rules(error.errors(), data):
+        within = location[1:] if location[:1] == (tag,) else location
+        rows.append(f"{spell_path(within, data) or 'it'} {rule}")
+    return list(dict.fromkeys(rows))
+
+
 Location = tuple[int | str, ...]
 
 
@@ -78,6 +93,10 @@ def _rules(faults: Sequence[Any], data: Any) -> Iterator[tuple[Location, str]]:
             for row in fault["msg"].removeprefix("Value error, ").split("\n"):
                 inner, rule = split_place(row)
                 yield (*fault["loc"], *inner), rule
+            continue
+        if fault["type"] == "union_tag_invalid":
+            key = fault["ctx"]["discriminator"].strip("'")
+            yield (*fault["loc"], key), f"must be of {fault['ctx']['expected_tags']}, got {fault['input'][key]!r:.80}"
             continue
         others = [other for other, at in zip(faults, places, strict=True) if at == place]
         if any(at.startswith((f"{place}.", f"{place}[")) for at in places) or any(map(_is_ours, others)):
@@ -95,7 +114,8 @@ _WORDS = (
     ("Field required", "be given"),
     (r"^\w+ should ", ""),
     (r" after validation, not \d+| after validation|, (unable|got) .*", ""),
-    (r"a valid dictionary or instance of \w+", "a mapping of keys"),
+    (r"a valid dictionary or (instance of \w+|object to extract fields from)", "a mapping of keys"),
+    ("Extra inputs are not permitted", "not be given"),
     ("a valid tuple", "a list"),
     ("greater than or equal to", ">="),
     ("less than or equal to", "<="),

@@ -176,8 +176,12 @@ def test_every_fault_of_a_lesson_is_a_line(tmp_path, monkeypatch):
     monkeypatch.setattr("jitgym.web.lessons.scenario_folder", lambda: tmp_path)
     with pytest.raises(InputError) as fault:
         load_lesson("x")
-    places = {line.split(":")[1].strip() for line in str(fault.value).splitlines()}
-    assert {"parts.0.text", "parts.0.teams", "parts.0.slots"} <= places
+    rows = {line.removeprefix("lesson x: ") for line in str(fault.value).splitlines()}
+    assert {
+        "parts[0].text must be given",
+        "parts[0].teams must have at least 1 item, got []",
+        "parts[0].slots must be >= 10, got 3",
+    } <= rows
 
 
 def test_the_command_lists_and_shows():

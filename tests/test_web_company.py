@@ -191,19 +191,23 @@ def test_it_stops_at_bad_luck(office):
 @pytest.mark.parametrize(
     ("sent", "message"),
     [
-        ({"do": "run", "periods": 0, "decisions": []}, "periods"),
+        ({"do": "run", "periods": 0, "decisions": []}, "periods must be >= 1, got 0"),
+        ({"do": "run", "periods": 1, "decisions": [1, "x"]}, "decisions[1] must be a valid integer, got 'x'"),
         ({"do": "run", "periods": 1, "decisions": [1, 2]}, "decisions must be integers of shape (27,)"),
-        ({"do": "run", "periods": 1, "decisions": [99] * 27}, "must be in 0..4, got 99"),
+        ({"do": "run", "periods": 1, "decisions": [99] * 27}, "develop[foundry] must be in 0..4, got 99"),
         ({"do": "decide", "decisions": [1 << 70] * 27}, "decisions must be of their ranges"),
-        ({"do": "back", "period": 7}, "period must be in 0..-1, got 7"),
-        ({"do": "fly"}, "do"),
-        ([], "dict"),
+        ({"do": "back", "period": 7}, "period must be one that you have played, got 7: you have not played any yet"),
+        ({"do": "fly"}, "do must be of 'run', 'decide', 'again', 'back', 'name', got 'fly'"),
+        ({"periods": 1}, "do must be of 'run', 'decide', 'again', 'back', 'name', got None"),
+        ({"do": "name", "name": "x" * 41}, "name must have at most 40 characters, got 'xxxx"),
+        ({"do": "again", "luck": 4}, "luck must not be given, got 4"),
+        ([], "it must be a mapping of keys, got []"),
     ],
 )
 def test_commands_that_are_none_change_nothing(office, sent, message):
     tenure = begun(office)
     before = tenure.chronicle.companies.snapshot()
-    with pytest.raises(InputError, match=re.escape(message)):
+    with pytest.raises(InputError, match=f"^{re.escape(message)}"):
         tenure.command(sent)
     assert tenure.chronicle.companies.snapshot() == before
     assert tenure.period == 0

@@ -137,6 +137,33 @@ def test_what_may_not_be_sent(server, body, headers, status):
     assert json.loads(text)["error"]
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "DANCE"])
+def test_other_methods_are_refused_in_json(server, method):
+    status, headers, body = ask(server, "/api/catalogue", method, WANTED)
+    assert (status, headers["Content-Type"], headers["Allow"]) == (405, "application/json", "GET, POST")
+    assert json.loads(body) == {"error": f"the method must be GET or POST, got '{method}'"}
+    assert headers["Connection"] == "close"
+
+
+def test_a_head_gets_no_body(server):
+    with socket.create_connection(server.server_address, timeout=10) as connection:
+        connection.sendall(b"HEAD / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        answer = b""
+        while part := read(connection):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_nonsense_is_refused_in_json(server):
+    with socket.create_connection(server.server_address, timeout=10) as connection:
+        connection.sendall(b"what is this\r\n\r\n")
+        answer = b""
+        while part := read(connection):
+            answer += part
+    assert json.loads(answer.rpartition(b"\r\n\r\n")[2])["error"]
+
+
 def test_what_is_refused_is_not_taken_for_another_request(server):
     """The body of a refused request may hold a request of its own."""
     inner = json.dumps(WANTED).encode()

@@ -14,6 +14,7 @@ from typing import Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from jitgym.descriptions import faults_of
 from jitgym.enterprise.description import load_enterprise
 from jitgym.enterprise.levers import Kind
 from jitgym.enterprise.managers import MANAGERS
@@ -21,7 +22,7 @@ from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.runs import RESULTS
 from jitgym.errors import InputError
 from jitgym.files import nearest, read_yaml, scenario_folder
-from jitgym.web.lessons import COMPANY, Question, faults_of
+from jitgym.web.lessons import COMPANY, Question
 
 OTHERS: Final = ("capability", "people", "discipline", "kaizen", "inventory")
 """What may be claimed of besides measures and results; kaizen is what people close of the gap in a period."""
@@ -182,8 +183,10 @@ def load_case() -> Case:
 def _read_case(path: Path, changed_at: int) -> Case:
     """Read and check the case, once for every state of its file."""
     try:
-        return Case.model_validate(read_yaml(path.read_text(encoding="utf-8")))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise InputError(f"lesson {COMPANY}: {error}") from None
+    try:
+        return Case.model_validate(data)
     except ValidationError as error:
-        raise InputError("\n".join(f"lesson {COMPANY}: {fault}" for fault in faults_of(error))) from None
+        raise InputError("\n".join(f"lesson {COMPANY}: {fault}" for fault in faults_of(error, data))) from None

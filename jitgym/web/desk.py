@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from jitgym.errors import InputError
 from jitgym.evaluate import Policy
@@ -15,10 +15,11 @@ from jitgym.files import nearest
 from jitgym.knobs import knobs_of
 from jitgym.scenario import Scenario
 from jitgym.web.head_office import HeadOffice
-from jitgym.web.lessons import MOST_TEAMS, faults_of, knob_vector, lesson_files, load_lesson
+from jitgym.web.lessons import MOST_TEAMS, knob_vector, lesson_files, load_lesson
 from jitgym.web.looks import looks
 from jitgym.web.replay import replay_data, replay_page
 from jitgym.web.rivals import Offer
+from jitgym.web.sent import Sent, read_sent
 from jitgym.web.session import Session
 from jitgym.web.team import BY_HAND, Team
 
@@ -29,11 +30,7 @@ FREE_SLOTS: Final = 2000
 """Most slots of a run that no lesson gives a length."""
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class PartWanted(_Sent):
+class PartWanted(Sent):
     """A part of a lesson."""
 
     lesson: str
@@ -41,14 +38,14 @@ class PartWanted(_Sent):
     seed: int | None = Field(default=None, ge=0, lt=2**53)
 
 
-class TeamWanted(_Sent):
+class TeamWanted(Sent):
     """A team of a free run, and who controls it at first."""
 
     name: str = Field(min_length=1, max_length=40)
     control: str = BY_HAND
 
 
-class LineWanted(_Sent):
+class LineWanted(Sent):
     """A free run of one or two teams on a line."""
 
     scenario: str
@@ -113,15 +110,10 @@ class Desk:
         Raises:
             InputError: it asks for what there is not.
         """
-        kind = PartWanted if isinstance(sent, dict) and "lesson" in sent else LineWanted
-        try:
-            wanted = kind.model_validate(sent)
-        except ValidationError as error:
-            raise InputError("\n".join(faults_of(error))) from None
-        if isinstance(wanted, PartWanted):
-            session = self._session_of_part(wanted)
+        if isinstance(sent, dict) and "lesson" in sent:
+            session = self._session_of_part(read_sent(PartWanted, sent))
         else:
-            session = self._free_session(wanted)
+            session = self._free_session(read_sent(LineWanted, sent))
         with self._lock:
             while len(self._sessions) >= MOST_SESSIONS:
                 oldest = min(self._sessions, key=lambda key: self._sessions[key].touched)

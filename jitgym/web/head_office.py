@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import enterprise_files, load_enterprise
@@ -21,10 +21,10 @@ from jitgym.files import nearest
 from jitgym.web import rivals
 from jitgym.web.case import Case, TakenOver, load_case
 from jitgym.web.chronicle import consultants_report
-from jitgym.web.lessons import faults_of
 from jitgym.web.looks import MEASURE_LABELS
 from jitgym.web.plays import Scripted
 from jitgym.web.rivals import Offer, Rival
+from jitgym.web.sent import Sent, read_sent
 from jitgym.web.tenure import Tenure
 
 MOST_TENURES: Final = 100
@@ -33,11 +33,7 @@ MOST_RACES: Final = 24
 """Lucks whose rivals are kept."""
 
 
-class _Sent(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class CompanyWanted(_Sent):
+class CompanyWanted(Sent):
     """A company, from its start to its end."""
 
     company: str
@@ -45,7 +41,7 @@ class CompanyWanted(_Sent):
     player: str = Field(default="", max_length=40)
 
 
-class TaskWanted(_Sent):
+class TaskWanted(Sent):
     """A part of the case."""
 
     part: int = Field(ge=0)
@@ -94,12 +90,13 @@ class HeadOffice:
         Raises:
             InputError: it asks for what there is not.
         """
-        kind = TaskWanted if isinstance(sent, dict) and "part" in sent else CompanyWanted
-        try:
-            wanted = kind.model_validate(sent)
-        except ValidationError as error:
-            raise InputError("\n".join(faults_of(error))) from None
-        tenure = self._of_task(wanted) if isinstance(wanted, TaskWanted) else self._of_company(wanted)
+        wanted: TaskWanted | CompanyWanted
+        if isinstance(sent, dict) and "part" in sent:
+            wanted = read_sent(TaskWanted, sent)
+            tenure = self._of_task(wanted)
+        else:
+            wanted = read_sent(CompanyWanted, sent)
+            tenure = self._of_company(wanted)
         tenure.player = wanted.player.strip()
         with self._lock:
             while len(self._tenures) >= MOST_TENURES:

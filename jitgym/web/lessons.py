@@ -12,6 +12,7 @@ import numpy.typing as npt
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from jitgym.descriptions import faults_of
 from jitgym.errors import InputError
 from jitgym.fields import KNOBS, OFF
 from jitgym.files import nearest, read_yaml, scenario_folder
@@ -223,20 +224,14 @@ def load_lesson(name: str) -> Lesson:
 def _read_lesson(name: str, path: Path, changed_at: int) -> Lesson:
     """Read and check a lesson, once for every state of its file."""
     try:
-        lesson = Lesson.model_validate(read_yaml(path.read_text(encoding="utf-8")))
+        data = read_yaml(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise InputError(f"lesson {name}: {error}") from None
+    try:
+        lesson = Lesson.model_validate(data)
     except ValidationError as error:
-        raise InputError("\n".join(f"lesson {name}: {fault}" for fault in faults_of(error))) from None
+        raise InputError("\n".join(f"lesson {name}: {fault}" for fault in faults_of(error, data))) from None
     for part in lesson.parts:
         for team in part.teams:
             knob_vector(lesson.scenario(team), team.knobs)
     return lesson
-
-
-def faults_of(error: ValidationError) -> list[str]:
-    """Return what is wrong with data, each fault with its place."""
-    return [
-        f"{'.'.join(map(str, fault['loc'])) or 'it'}: {fault['msg'].removeprefix('Value error, ')}"
-        for fault in error.errors()
-    ]

@@ -111,6 +111,14 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Keep the terminal quiet."""
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer in JSON where the standard library would in HTML: a method that there is not, a line of nonsense."""
+        if code == HTTPStatus.NOT_IMPLEMENTED:
+            text = f"the method must be GET or POST, got {self.command!r:.80}"
+            self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, text, {"Allow": "GET, POST"})
+        else:
+            self._refuse(HTTPStatus(code), message or HTTPStatus(code).phrase)
+
     def do_GET(self) -> None:
         """Answer with a file, what is asked for, or a stream."""
         self.close_connection |= "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
@@ -138,10 +146,10 @@ class Handler(BaseHTTPRequestHandler):
             traceback.print_exc()
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the program; the terminal says more")
 
-    def _refuse(self, status: HTTPStatus, text: str) -> None:
+    def _refuse(self, status: HTTPStatus, text: str, more: Mapping[str, str] | None = None) -> None:
         """Say no and hang up: what else was sent, such as a body, must not be taken for another request."""
         self.close_connection = True
-        self._send_json({"error": text}, status)
+        self._send_json({"error": text}, status, more)
 
     # -- who may ask --
 
@@ -273,8 +281,8 @@ class Handler(BaseHTTPRequestHandler):
 
     # -- answers --
 
-    def _send_json(self, data: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
-        self._send(json.dumps(data, allow_nan=False).encode(), "application/json", status=status)
+    def _send_json(self, data: Any, status: HTTPStatus = HTTPStatus.OK, more: Mapping[str, str] | None = None) -> None:
+        self._send(json.dumps(data, allow_nan=False).encode(), "application/json", more, status)
 
     def _send(
         self,
@@ -288,7 +296,8 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in (more or {}).items():
             self.send_header(name, value)
         self._end_of_headers(len(body))
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _end_of_headers(self, length: int | None) -> None:
         self.send_header("Content-Security-Policy", POLICY)

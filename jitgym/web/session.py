@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from jitgym.errors import InputError
-from jitgym.web.lessons import faults_of
+from jitgym.web.sent import Sent, read_command
 from jitgym.web.team import Team
 
 MOST_SLOTS: Final = 20_000
@@ -25,31 +25,27 @@ QUIET: Final = 10.0
 """Seconds without news after which a stream says that it is still there."""
 
 
-class _Command(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Run(_Command):
+class Run(Sent):
     """Play or pause."""
 
     do: Literal["play", "pause"]
 
 
-class Step(_Command):
+class Step(Sent):
     """Make some slots, or all up to the next decision, or to the end."""
 
     do: Literal["step"]
     slots: Annotated[int, Field(ge=1, le=MOST_SLOTS)] | Literal["decision", "end"] = 1
 
 
-class Speed(_Command):
+class Speed(Sent):
     """Set the slots a second."""
 
     do: Literal["speed"]
     value: int = Field(ge=1, le=MOST_SPEED)
 
 
-class SetKnob(_Command):
+class SetKnob(Sent):
     """Set a knob of a team; null is off."""
 
     do: Literal["knob"]
@@ -58,7 +54,7 @@ class SetKnob(_Command):
     value: int | None
 
 
-class Give(_Command):
+class Give(Sent):
     """Let a policy, or the hand, control the line of a team."""
 
     do: Literal["control"]
@@ -66,14 +62,14 @@ class Give(_Command):
     control: str
 
 
-class Again(_Command):
+class Again(Sent):
     """Begin anew, under the same luck or that of another seed."""
 
     do: Literal["again"]
     seed: int | None = Field(default=None, ge=0, lt=2**53)
 
 
-class Name(_Command):
+class Name(Sent):
     """Tell who plays."""
 
     do: Literal["name"]
@@ -150,10 +146,7 @@ class Session:
         Raises:
             InputError: it is not a command, or not one for this session; nothing is changed then.
         """
-        try:
-            command = _COMMANDS.validate_python(sent)
-        except ValidationError as error:
-            raise InputError("\n".join(faults_of(error))) from None
+        command = read_command(_COMMANDS, sent)
         with self._news:
             self.touched = time.monotonic()
             self._do(command)

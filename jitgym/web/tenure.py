@@ -10,15 +10,15 @@ from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import HOLD
 from jitgym.errors import InputError
 from jitgym.evaluate import Policy
 from jitgym.web.chronicle import Chronicle
-from jitgym.web.lessons import faults_of
 from jitgym.web.rivals import Deputy, Rival
+from jitgym.web.sent import Sent, read_command
 from jitgym.web.table import table_of
 from jitgym.web.verdict import YOU, Contender, verdict
 
@@ -29,11 +29,7 @@ LEAST_KEPT: Final = 6
 """Periods that a try must have had to be kept for comparison."""
 
 
-class _Command(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Pass(_Command):
+class Pass(Sent):
     """Let periods pass under the same decisions; roll-out orders count for the first one.
 
     With ``stop`` it ends after a period with bad news.
@@ -45,28 +41,28 @@ class Pass(_Command):
     stop: bool = False
 
 
-class Decide(_Command):
+class Decide(Sent):
     """Keep decisions for later, such as a reload."""
 
     do: Literal["decide"]
     decisions: list[int]
 
 
-class Again(_Command):
+class Again(Sent):
     """Begin anew, under the same luck or that of another seed."""
 
     do: Literal["again"]
     seed: int | None = Field(default=None, ge=0, lt=2**53)
 
 
-class Back(_Command):
+class Back(Sent):
     """Go back to the beginning of a period, to decide otherwise."""
 
     do: Literal["back"]
     period: int = Field(ge=0)
 
 
-class Name(_Command):
+class Name(Sent):
     """Tell who plays."""
 
     do: Literal["name"]
@@ -171,10 +167,7 @@ class Tenure:
         Raises:
             InputError: it is not a command, or not one for this company; nothing is changed then.
         """
-        try:
-            command = _COMMANDS.validate_python(sent)
-        except ValidationError as error:
-            raise InputError("\n".join(faults_of(error))) from None
+        command = read_command(_COMMANDS, sent)
         with self._lock:
             self.touched = time.monotonic()
             self._do(command)
@@ -217,6 +210,8 @@ class Tenure:
             self.earlier = self.chronicle
 
     def _go_back(self, period: int) -> None:
+        if self.period == self.taken_over:
+            raise InputError(f"period must be one that you have played, got {period}: you have not played any yet")
         if not self.taken_over <= period < self.period:
             raise InputError(f"period must be in {self.taken_over}..{self.period - 1}, got {period}")
         self._keep()
