@@ -42,9 +42,12 @@ def page(browser_page):
     return browser_page
 
 
+def api():
+    return pytest.importorskip("playwright.sync_api")
+
+
 def reads(page, where, pattern):
-    api = pytest.importorskip("playwright.sync_api")
-    api.expect(page.locator(where).first).to_have_text(re.compile(pattern), timeout=10_000)
+    api().expect(page.locator(where).first).to_have_text(re.compile(pattern), timeout=10_000)
 
 
 def gone(page, periods):
@@ -270,6 +273,263 @@ def test_names_are_text(page, server):
     page.goto(f"{server.url}#/board")
     reads(page, "h1", "How the teams stand")
     assert "<b>Ben</b>" in page.text_content("table")
+
+
+def test_buttons_of_time_keep_the_focus(page, server):
+    opened(page, server)
+    button = page.get_by_role("button", name="Let one period pass")
+    button.focus()
+    for period in (1, 2, 3):
+        page.keyboard.press("Enter")
+        gone(page, period)
+        api().expect(button).to_be_focused()
+    page.get_by_label("shafts: hold").focus()
+    page.get_by_role("button", name="Let a quarter pass").evaluate("button => button.click()")
+    gone(page, 6)
+    api().expect(page.get_by_label("shafts: hold")).to_be_focused()
+
+
+def test_what_is_set_while_the_server_works_is_kept(page, server):
+    opened(page, server)
+    held = []
+    commands = re.compile(r"/api/company/[^/?]+\?")
+    page.route(commands, lambda route: route.continue_() if held else held.append(route))  # hold the first
+    page.get_by_role("button", name="Let one period pass").click()
+    slider = page.get_by_label("covers: money for people")
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.get_by_label("covers: pilot").check()
+    with page.expect_response(lambda answer: "decide" in (answer.request.post_data or "")):
+        held[0].continue_()
+        gone(page, 1)
+    assert slider.input_value() == "3"
+    page.reload()
+    gone(page, 1)
+    assert page.get_by_label("covers: money for people").input_value() == "3"
+    assert page.get_by_label("covers: pilot").is_checked()
+    assert page.get_by_label("shafts: hold").is_checked()
+
+
+def test_a_decision_is_kept_however_soon_the_page_is_left(page, server):
+    opened(page, server)
+    page.get_by_label("spares: money for quality").fill("2")
+    page.reload()
+    gone(page, 0)
+    assert page.get_by_label("spares: money for quality").input_value() == "2"
+
+
+def test_the_end_is_shown_where_it_opens(page, server):
+    opened(page, server, (1280, 720))
+    page.locator("summary", has_text="All news").focus()
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    page.keyboard.press("Shift+E")
+    heading = page.get_by_role("heading", name="How it ended")
+    api().expect(heading).to_be_focused()
+    api().expect(heading).to_be_in_viewport()
+    bar = page.locator(".co-bar").bounding_box()
+    assert heading.bounding_box()["y"] >= bar["y"] + bar["height"] - 1
+    page.reload()
+    page.wait_for_selector(".co-end:not([hidden])")
+    api().expect(heading).not_to_be_focused()
+
+
+def test_whoever_has_played_is_asked_before_it_is_begun_again(page, server):
+    opened(page, server)
+    page.locator("summary", has_text="All news").focus()
+    page.keyboard.press("Shift+L")
+    reads(page, ".status", "try 2")  # nothing was lost, nothing is asked
+    page.get_by_role("button", name="Let one period pass").click()
+    gone(page, 1)
+    dialog = page.get_by_role("dialog", name="You have played 1 period.")
+    for no in ("Escape", "Enter"):
+        page.keyboard.press("Shift+L")
+        dialog.wait_for()
+        page.keyboard.press("ArrowRight")  # nor does time pass meanwhile
+        page.keyboard.press(no)
+        dialog.wait_for(state="detached")
+    page.get_by_role("button", name="Begin again, same luck").click()
+    dialog.get_by_role("button", name="No, stay").click()
+    gone(page, 1)
+    page.get_by_role("button", name="Begin again, other luck").click()
+    dialog.get_by_role("button", name="Begin again").click()
+    gone(page, 0)
+    reads(page, ".status", "try 3")
+    innocent(page, server)
+
+
+COLOURS = (
+    "[...document.styleSheets].flatMap(sheet => [...sheet.cssRules]).filter(rule => rule.selectorText === ':root')"
+    ".flatMap(rule => [...rule.style].filter(name => name.startsWith('--')))"
+    ".map(name => [name, getComputedStyle(document.documentElement).getPropertyValue(name)])"
+)
+
+
+def test_paper_is_light(page, server):
+    opened(page, server)
+    found = {}
+    for scheme, media in (("light", "screen"), ("dark", "screen"), ("light", "print"), ("dark", "print")):
+        page.emulate_media(color_scheme=scheme, media=media)
+        found[scheme, media] = dict(page.evaluate(COLOURS))
+    assert len(found["dark", "print"]) > 18
+    assert found["dark", "print"] == found["light", "print"]
+    assert found["dark", "screen"]["--soft"] != found["light", "screen"]["--soft"] == found["dark", "print"]["--soft"]
+
+
+def test_the_report_is_printed_open(page, server):
+    opened(page, server)
+    page.get_by_role("button", name="Let one period pass").click()
+    gone(page, 1)
+    report = page.locator(".co-report").first
+    assert report.get_attribute("open") is None
+    page.evaluate("addEventListener('beforeprint', () => (window.printed = document.querySelector('.co-report').open))")
+    page.pdf()
+    assert page.evaluate("window.printed") is True
+    assert report.get_attribute("open") is None
+
+
+@pytest.mark.parametrize("width", [390, 800, 1000, 1280, 1499, 1500, 1700])
+def test_charts_can_be_read(page, server, width):
+    sizes = (
+        "[...document.querySelectorAll('svg.chart text, svg.timeline text')].map(text =>"
+        " parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getBoundingClientRect().width"
+        " / text.ownerSVGElement.viewBox.baseVal.width)"
+    )
+    columns = (
+        "Math.max(...[...document.querySelectorAll('.co-charts')]"
+        ".map(charts => getComputedStyle(charts).gridTemplateColumns.split(' ').length))"
+    )
+    page.set_viewport_size({"width": width, "height": 800})
+    for where in ("company", "case/1"):
+        page.goto(f"{server.url}#/{where}")
+        if where == "company":
+            page.get_by_role("button", name="Begin", exact=True).click()
+        page.wait_for_selector(".co-card")
+        to_the_end(page)
+        assert min(page.evaluate(sizes)) >= 10
+        assert width >= 1500 or page.evaluate(columns) <= 2
+
+
+def test_the_form_is_as_high_as_what_it_asks(page, server):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{server.url}#/company")
+    page.wait_for_selector("form")
+    heights = page.evaluate(
+        "[...document.querySelectorAll('form input, form button, form select')].map(e => e.offsetHeight)"
+    )
+    assert max(heights) <= 36
+
+
+def test_words_and_formulas_can_be_looked_up(page, server):
+    opened(page, server)
+    words = page.locator(".co-words")
+    assert words.get_attribute("open") is None
+    words.locator("summary").click()
+    terms = [text.lower() for text in words.locator("dt").all_text_contents()]
+    for term in (
+        *(
+            "push and pull",
+            "pilot",
+            "next",
+            "hold",
+            "back",
+            "safety cards",
+            "safety stock under push",
+            "discipline",
+            "visibility",
+        ),
+        *(
+            "kaizen",
+            "capability",
+            "audit",
+            "adi",
+            "cv²",
+            "takt",
+            "oee",
+            "fill rate",
+            "working capital",
+            "economic profit",
+        ),
+        *("cash conversion", "release held two years on"),
+    ):
+        assert term in terms
+    assert all(words.locator("dd").all_text_contents())
+    to_the_end(page)
+    told = set(words.locator("dd").all_text_contents())
+    formulas = page.locator(".co-figures th[title], .co-results th[title]").evaluate_all("all => all.map(e => e.title)")
+    assert len(set(formulas)) > 15
+    assert {formula for formula in formulas if not formula.startswith("until economic profit")} <= told
+    assets = page.locator(".co-results tr", has_text="return on assets")
+    assert re.match(r"return on assets a year−?[\d.]+ %", assets.text_content())
+
+
+def test_a_part_that_there_is_not_is_told_on_the_start_page(page, server):
+    opened(page, server)
+    for where, told in (("case/99", "part must be in 0..3, got 99"), ("lesson/01_batch/99", "part must be in")):
+        page.goto(f"{server.url}#/{where}")
+        reads(page, "h1", "^Ten lessons on a line$")
+        assert told in page.text_content("#fault:not([hidden])")
+
+
+def test_an_answer_of_somebody_else_is_told_and_nothing_stays_locked(page, server):
+    opened(page, server)
+    page.route("**/api/company/*", lambda route: route.fulfill(status=502, body="<html>Bad gateway</html>"))
+    page.get_by_role("button", name="Let one period pass").click()
+    reads(page, "#fault", "not an answer of this server .502")
+    page.unroute("**/api/company/*")
+    page.get_by_role("button", name="Let one period pass").click()
+    gone(page, 1)
+    assert page.locator("#fault").is_hidden()
+
+
+def test_a_table_is_saved_when_there_is_a_period(page, server):
+    opened(page, server)
+    save = page.get_by_role("link", name="Save as table")
+    api().expect(save).to_be_disabled()
+    assert save.get_attribute("href") is None
+    page.get_by_role("button", name="Let one period pass").click()
+    gone(page, 1)
+    api().expect(save).to_be_enabled()
+    with page.expect_download() as download:
+        save.click()
+    assert len(download.value.path().read_text("utf-8").splitlines()) == 2
+
+
+def test_one_goes_back_to_any_period(page, server):
+    opened(page, server)
+    page.get_by_role("button", name="Let a year pass").click()
+    gone(page, 13)
+    options = page.get_by_label("Decide again from").locator("option")
+    assert options.evaluate_all("all => all.map(e => Number(e.value))") == list(range(12, -1, -1))
+    page.get_by_label("Decide again from").select_option("7")
+    page.get_by_role("button", name="Go back").click()
+    gone(page, 7)
+
+
+def test_cards_are_put_back_only_where_they_had_been_taken_out(page, server):
+    page.goto(server.url)
+    cards = [8, 9, 9, 3, 3, 6, 10, 10, 2, 4]
+    stage = [0, 1, 1, 1, 1, 1, 1, 0, 0, 1]
+    rises = (
+        "async ([cards, stage, from]) => (await import('/company_charts.js'))"
+        ".rises(cards.map((n, k) => ({ cards: [n], stage: [stage[k]] })), 0, 8, from)"
+    )
+    found = page.evaluate(rises, [cards, stage, 0])
+    assert found == [{"n": 5, "back": 3, "added": 0}, {"n": 6, "back": 3, "added": 1}]
+    assert page.evaluate(rises, [[8, 10, 10], [1, 1, 1], 0]) == [{"n": 1, "back": 0, "added": 2}]
+    assert [one["n"] for one in page.evaluate(rises, [cards, stage, 6])] == [6]  # before it somebody else decided
+    opened(page, server)
+    page.get_by_label("shafts: pilot").check()
+    page.get_by_role("button", name="Let one period pass").click()
+    gone(page, 1)
+    for period, value in enumerate((10, 2, 6), 2):
+        page.get_by_label("shafts: safety cards of each product").fill(str(value))
+        page.get_by_role("button", name="Let one period pass").click()
+        gone(page, period)
+    titles = page.locator("svg.timeline :is(.put-back, .cards-added) title").all_text_contents()
+    assert [title for title in titles if title.startswith(("year 1, period 2", "year 1, period 4"))][:2] == [
+        "year 1, period 2: 8 added", "year 1, period 4: 16 cards of each product put back",
+    ]  # fmt: skip
 
 
 def test_everybody_can_be_told_apart_in_the_light_and_in_the_dark():

@@ -15,6 +15,7 @@ from jitgym.enterprise.description import enterprise_files, load_enterprise
 from jitgym.enterprise.levers import ORDERS
 from jitgym.enterprise.parts import MONEY
 from jitgym.enterprise.review import MEASURES
+from jitgym.enterprise.runs import RESULTS
 from jitgym.errors import InputError
 from jitgym.evaluate import Policy
 from jitgym.files import nearest
@@ -244,6 +245,7 @@ class HeadOffice:
                 {"name": name, "formula": MEASURES[name][2], "step": MEASURES[name][1], **MEASURE_LABELS[name]}
                 for name in MEASURES
             ],
+            "results": [{"name": name, "unit": unit, "formula": formula} for name, (unit, formula) in RESULTS.items()],
             "audit": enterprise.dynamics.audit,
             "report": consultants_report(companies),
         }

@@ -30,7 +30,8 @@ FILES: Final = {
         f"/{name}": (name, "text/javascript")
         for name in (
             *("page.js", "words.js", "line.js", "charts.js", "legend.js", "panel.js", "sheet.js"),
-            *("company.js", "company_cards.js", "company_charts.js", "company_end.js"),
+            *("company.js", "company_cards.js", "company_charts.js", "company_end.js", "company_pages.js"),
+            *("company_report.js", "company_words.js", "dialog.js"),
         )
     },
     "/icon.svg": ("icon.svg", "image/svg+xml"),

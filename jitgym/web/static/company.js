@@ -3,7 +3,9 @@
 import { Decisions } from "./company_cards.js";
 import { Curves, Timeline, exact, money, said, when } from "./company_charts.js";
 import { ending } from "./company_end.js";
-import { html, inline, number, paragraphs } from "./words.js";
+import { glossary, report } from "./company_report.js";
+import { meant } from "./dialog.js";
+import { count, html } from "./words.js";
 
 const LOOKS = ["you", "earlier", "never", "technique", "phased"];
 const WAIT = 400;
@@ -24,8 +26,10 @@ export class Firm {
     this.firm = firm;
     this.app = app;
     this.rows = [];
-    this.decisions = new Decisions(firm, () => this._changed());
-    this.timeline = new Timeline(firm.lines, firm.stages, firm.per_year);
+    this.meanwhile = new Set(); // levers that were set while the server was busy
+    this.told = null; // what the server was told last
+    this.decisions = new Decisions(firm, (lever) => this._changed(lever));
+    this.timeline = new Timeline(firm);
     this.charts = [
       [new Curves("Economic profit so far", money, firm.per_year), (rows) => sums(rows.map(({ profit }) => profit)), "Economic profit so far"],
       [new Curves("Working capital", money, firm.per_year), (rows) => rows.map(({ capital }) => capital), "Working capital"],
@@ -60,6 +64,7 @@ export class Firm {
     this.tiles = html("dl", { class: "co-tiles" });
     this.key = html("ul", { class: "legend who" });
     this.end_box = html("section", { class: "co-end", "aria-label": "How it ended", hidden: true });
+    this.table = html("a", { class: "button", role: "link", download: "company.csv" }, "Save as table");
     this.report = html("details", { class: "co-report", open: firm.state.period === 0 }, html("summary", {}, "The consultants' report"), report(firm));
     const name = html("input", { maxlength: 40, size: 12, value: firm.state.player, onchange: () => this.tell({ do: "name", name: name.value }) });
     this.element = html("div", { class: "company" },
@@ -68,6 +73,7 @@ export class Firm {
         html("div", { class: "co-money" }, this.meter, this.cost)),
       this.end_box,
       this.report,
+      html("details", { class: "co-report co-words" }, html("summary", {}, "Words, and how figures are worked out"), glossary(firm)),
       html("div", { class: "co-top" }, html("section", { "aria-label": "News" }, html("h2", {}, "News"), this.news), html("section", { "aria-label": "The company" }, html("h2", {}, "The company"), this.tiles)),
       html("h2", {}, "Lines and suppliers: figures and decisions"),
       html("p", { class: "note" }, "Decisions stay as they are until you change them; roll-out orders count once. An arrow says how a figure stands against its mean before. An audit errs by the width of its band, as a rule."),
@@ -82,9 +88,9 @@ export class Firm {
         html("label", {}, "Your name ", name),
         html("label", {}, "Decide again from ", this.back),
         html("button", { onclick: () => this._goBack() }, "Go back"),
-        html("button", { onclick: () => this.command({ do: "again" }, true), title: "Shift+R" }, "Begin again, same luck"),
-        html("button", { onclick: () => this.command({ do: "again", seed: Math.floor(Math.random() * 1e6) }, true), title: "Shift+L" }, "Begin again, other luck"),
-        html("a", { class: "button", href: `/api/company/${firm.key}/table`, download: "company.csv" }, "Save as table"),
+        html("button", { onclick: () => this.again(), title: "Shift+R" }, "Begin again, same luck"),
+        html("button", { onclick: () => this.again(true), title: "Shift+L" }, "Begin again, other luck"),
+        this.table,
         html("button", { onclick: () => window.print() }, "Print"),
         html("span", { class: "status" }, this.luck = html("span", {}))));
   }
@@ -117,25 +123,38 @@ export class Firm {
     if (before === 0) this.report.open = false;
   }
 
+  /** Begin anew; whoever has played is asked first. */
+  async again(otherLuck = false) {
+    const played = this.rows.length - this.firm.taken_over;
+    const lost = otherLuck ? "Under other luck it is gone, and can be compared with nothing" : "You cannot go on with it afterwards";
+    if (this.busy || (played > 0 && !(await meant(`Begin again? You have played ${count(played, "period")}. ${lost}.`, "Begin again")))) return;
+    await this.command({ do: "again", ...(otherLuck ? { seed: Math.floor(Math.random() * 1e6) } : {}) }, true);
+  }
+
   /** Send a command and show what comes of it; `set`: with the decisions as the server has them then. */
   async command(sent, set = false) {
     if (this.busy) return;
     clearTimeout(this.saving);
     this.saving = null;
     this._busy(true);
+    await this.told; // or it might be heard after the command
     const before = this.tries === undefined ? 0 : this.rows.length;
     const state = await this.app.ask(this._path, sent);
     this._busy(false);
-    if (!state || this.closed) return;
-    const other = state.tries !== this.tries;
-    this.take(state, other ? Math.max(0, state.period - 1) : before);
-    if (set) this.decisions.set(state.desired);
-    this._refresh();
+    if (this.closed) return;
+    if (state) {
+      const other = state.tries !== this.tries;
+      this.take(state, other ? Math.max(0, state.period - 1) : before);
+      if (set) this.decisions.set(state.desired, this.meanwhile);
+      this._refresh();
+    }
+    if (this.meanwhile.size) this._changed();
+    this.meanwhile.clear();
   }
 
   /** Tell the server something that changes nothing on the page. */
-  tell(sent) {
-    return this.app.ask(this._path, sent);
+  tell(sent, leaving = false) {
+    return (this.told = this.app.ask(this._path, sent, leaving));
   }
 
   _busy(on) {
@@ -144,20 +163,33 @@ export class Firm {
     this._lock();
   }
 
+  /** Show that time cannot pass now; a button that were disabled would lose the focus. */
   _lock() {
-    this.buttons.forEach((button) => (button.disabled = this.busy || this.rows.length >= this.end));
+    this.buttons.forEach((button) => button.setAttribute("aria-disabled", this.busy || this.rows.length >= this.end));
   }
 
-  _changed() {
+  _changed(lever) {
     this._tellCost();
+    if (this.busy) return void this.meanwhile.add(lever);
     clearTimeout(this.saving);
     this.saving = setTimeout(() => this._save(), WAIT);
   }
 
-  _save() {
+  _save(leaving = false) {
     clearTimeout(this.saving);
     this.saving = null;
-    return this.tell({ do: "decide", decisions: this.decisions.values });
+    return this.tell({ do: "decide", decisions: this.decisions.values }, leaving);
+  }
+
+  /** Send at once what was set last: the page may go away. */
+  flush() {
+    if (this.saving) this._save(true);
+  }
+
+  /** Open the report for the printer, and put it back as it was. */
+  printing(on) {
+    if (on) this.wasOpen = this.report.open;
+    this.report.open = on || this.wasOpen;
   }
 
   async _goBack() {
@@ -201,16 +233,37 @@ export class Firm {
     const everybody = this._everybody();
     this.key.replaceChildren(...everybody.map(({ name, look, does, fault }) => html("li", {}, html("span", { class: `key q-${look}` }), html("strong", { class: `w-${look}` }, name), does ? ` ${does}` : "", fault ? html("em", { class: "worse" }, ` ${fault}`) : null)));
     for (const [curves, read] of this.charts) curves.show(everybody.map(({ name, look, rows: past }) => ({ name, look, values: read(past) })), this.end);
-    this.timeline.show(everybody, this.end);
-    const starts = [];
-    for (let period = at - 1; period >= firm.taken_over; period--) if (period % year === 0 || period === at - 1 || period === firm.taken_over) starts.push(period);
-    this.back.replaceChildren(...(starts.length ? starts.map((period) => html("option", { value: period }, when(period, year))) : [html("option", { value: "" }, "–")]));
-    this.end_box.hidden = !state.verdict;
-    if (state.verdict && this.shownVerdict !== state.tries) {
-      this.shownVerdict = state.tries;
-      this.end_box.replaceChildren(...ending(state.verdict, state.verdict.names.map(lookOf), year, this.end).flat());
+    this.timeline.show(everybody, this.end, this.start.cards);
+    this._offerBack();
+    if (at) this.table.href = `/api/company/${firm.key}/table`;
+    else this.table.removeAttribute("href");
+    this.table.setAttribute("aria-disabled", !at);
+    this._showVerdict();
+  }
+
+  /** Offer every period that was played, the latest first. */
+  _offerBack() {
+    const year = this.firm.per_year;
+    const years = [];
+    for (let period = this.rows.length - 1; period >= this.firm.taken_over; period--) {
+      const label = `year ${Math.floor(period / year) + 1}`;
+      if (years.at(-1)?.label !== label) years.push(html("optgroup", { label }));
+      years.at(-1).append(html("option", { value: period }, when(period, year)));
     }
-    if (!state.verdict) this.shownVerdict = null;
+    this.back.replaceChildren(...(years.length ? years : [html("option", { value: "" }, "–")]));
+  }
+
+  /** Show how it ended when it is known, and go there. */
+  _showVerdict() {
+    const { verdict, tries } = this.state;
+    this.end_box.hidden = !verdict;
+    if (!verdict) this.shownVerdict = null;
+    if (!verdict || this.shownVerdict === tries) return;
+    this.shownVerdict = tries;
+    this.end_box.replaceChildren(...ending(verdict, verdict.names.map(lookOf), this.firm.per_year, this.end).flat());
+    const heading = this.end_box.querySelector("h2");
+    heading.focus({ preventScroll: true }); // nothing happens where the page is only built yet
+    heading.scrollIntoView();
   }
 
   /** You, your last try, and the rivals as far as they may be seen. */
@@ -256,85 +309,6 @@ export class Firm {
       tile("cash", money(now.cash), now.cash < 0 ? "borrowed" : "at hand"),
       tile("money for improvement", exact(now.left), now.cut ? "left; headquarters have cut the budget" : `left of ${exact(firm.budget)} a year`));
   }
-}
-
-/** Return the verdicts of the demand analysis and of the qualification of suppliers. */
-function report({ report: { lines, suppliers }, budget, rollout, per_year: year, days }) {
-  const word = { yes: "suits pull", care: "with care", "with care": "with care", "not yet": "not yet" };
-  return html("div", { class: "co-two" },
-    html("div", {}, html("h3", {}, "Which demand suits pull"),
-      html("ul", { class: "plain-list" }, [...lines].sort((a, b) => a.place - b.place).map(({ name, suits, products, place }) => html("li", {},
-        html("strong", {}, said(name)), " ", html("em", { class: `badge ${suits ? "good" : "bad"}` }, suits ? `suits, ${place}${["st", "nd", "rd"][place - 1] ?? "th"} choice` : "does not suit"),
-        html("ul", {}, products.map(({ name: product, suits: verdict, sentence }) => html("li", { class: "note" }, product ? `${said(product)}: ` : "", sentence || word[verdict]))))))),
-    html("div", {}, html("h3", {}, "Which suppliers are on time"),
-      html("ul", { class: "plain-list" }, suppliers.map(({ name, judgement, on_time: share, units }) => html("li", {}, html("strong", {}, said(name)), " ",
-        html("em", { class: `badge ${judgement === "fails" ? "bad" : judgement === "meets" ? "good" : "neutral"}` }, judgement === "not shown" ? "not on record" : judgement), " ",
-        html("span", { class: "note" }, share === null ? "has delivered nothing yet" : `${number(share * 100)} % of ${exact(units)} units came on the day promised; the standard is 95 %`)))),
-      html("h3", {}, "What there is to spend"),
-      html("p", { class: "note" }, `${exact(budget)} a year for improvement, a part of it each period of ${days} days, ${year} periods a year; what is left stays, up to a year's budget. One more stage under pull costs ${exact(rollout)}. Orders to put stages under pull and qualifications are paid first, then every investment gets the same share of what it asks for. What has been gained needs upkeep, or it fades.`)));
-}
-
-// -- pages --
-
-/** The start: which company, under which luck. */
-export function companyStart(app, first) {
-  const { companies, seed, class: isClass } = app.catalogue;
-  if (!companies.length) return app.showPage("Company", html("div", { class: "overview" }, html("h1", {}, "No company is offered")));
-  const choice = html("select", { onchange: fill }, companies.map(({ name }) => html("option", { value: name, selected: name === first }, name)));
-  const about = html("p", { class: "lead" });
-  const others = html("ul", { class: "plain-list" });
-  const name = html("input", { maxlength: 40, placeholder: "for the board" });
-  const luck = html("input", { type: "number", min: 0, max: Number.MAX_SAFE_INTEGER, value: seed });
-  function fill() {
-    const here = companies.find((company) => company.name === choice.value) ?? companies[0];
-    about.textContent = here.description;
-    others.replaceChildren(...here.rivals.map((rival) => html("li", {}, html("strong", {}, rival.name), `: ${rival.does}`)));
-  }
-  fill();
-  const begin = async (event) => {
-    event.preventDefault();
-    const firm = await app.ask("/api/company", { company: choice.value || companies[0].name, seed: Number(luck.value), player: name.value });
-    if (firm) app.showFirm(firm, `#/company/${firm.key}`);
-  };
-  app.showPage("Company", html("div", { class: "overview" },
-    html("h1", {}, "Run a company for ten years"),
-    about,
-    html("p", {}, "Every four weeks you decide: what to invest in, which suppliers to develop, which lines to put under pull, how large the buffers are. The lines then run hour by hour, and money and figures are read off what happened."),
-    html("div", { class: "co-two" }, html("form", { class: "form", onsubmit: begin },
-      companies.length > 1 ? html("label", {}, "Company", choice) : null,
-      html("label", {}, "Your name", name),
-      html("label", {}, isClass ? "Luck number, the same for the class" : "Luck number", luck),
-      html("button", { class: "main" }, "Begin")),
-    html("div", {}, html("h2", {}, "Who runs it beside you, under the same luck"), others,
-      html("p", {}, html("a", { class: "button", href: "#/case/0" }, "With tasks and questions: the lesson"))))));
-}
-
-/** The case: text and questions beside the company. */
-export async function casePage(app, visit, part, key) {
-  const lesson = await app.ask("/api/case");
-  const firm = lesson && ((await app.kept(`/api/company/${key}`, key)) ?? (await app.ask("/api/company", { part })));
-  if (!firm || app.visits() !== visit) return;
-  const here = lesson.parts[part];
-  const last = part + 1 >= lesson.parts.length;
-  const text = html("article", { class: "text" },
-    html("h1", {}, lesson.title),
-    html("p", { class: "steps" }, lesson.parts.map((one, n) => html("a", { href: `#/case/${n}`, class: n === part ? "here" : "", "aria-current": n === part ? "step" : null }, `${n + 1}. ${one.title}`))),
-    paragraphs(here.text),
-    html("h2", {}, "What to look for"), html("ul", {}, here.watch.map((one) => html("li", {}, inline(one)))),
-    html("h2", {}, "Questions"), here.questions.map(({ ask: question, answer }) => html("details", {}, html("summary", {}, inline(question)), paragraphs(answer))),
-    html("p", {}, html("a", { class: "button", href: last ? "#/company" : `#/case/${part + 1}` }, last ? "Run it without tasks" : "Next part")));
-  app.showFirm(firm, `#/case/${part}/${firm.key}`, text);
-}
-
-/** How those who run companies stand, best first; a part of the board. */
-export function companyBoard(rows) {
-  if (!rows.length) return null;
-  const head = ["who", "company", "luck", "periods", "tries", "economic profit a year", "the best of the others", "fill rate %", "stock, of the start %"];
-  return html("section", {}, html("h2", {}, "Companies"), html("div", { class: "scroll" }, html("table", { class: "kpis wide" },
-    html("thead", {}, html("tr", {}, head.map((text) => html("th", { scope: "col" }, text)))),
-    html("tbody", {}, rows.map((one) => html("tr", {},
-      html("th", { scope: "row" }, one.player || "–"), html("td", {}, one.title), html("td", {}, one.seed), html("td", {}, `${one.period} of ${one.end}`), html("td", {}, String(one.tries)),
-      html("td", {}, money(one.profit)), html("td", {}, one.best ? `${one.best.name} ${money(one.best.profit)}` : "–"), html("td", {}, number(one.fill * 100)), html("td", {}, one.stock === null ? "–" : number(one.stock * 100))))))));
 }
 
 function sums(values) {

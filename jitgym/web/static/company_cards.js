@@ -1,17 +1,12 @@
 /** What a student decides and what they see beside it: a card for each line and for each supplier. */
 
 import { auditBar, exact, money, said, spark } from "./company_charts.js";
+import { CAPABILITIES } from "./company_words.js";
 import { html, number } from "./words.js";
 
 const MEMORY = 26;
-/** Capabilities of a line in the order of its audits, and the lever that raises each. */
-const CAPABILITIES = [
-  ["changeover", "changeover", "Quick changeover: shorter setups, and with them smaller lots and fewer cards."],
-  ["quality", "quality", "Quality at the source: fewer defects, and found where they are made."],
-  ["maintenance", "maintenance", "Fewer and shorter breakdowns."],
-  ["training", "people", "Training and kaizen: readiness for pull, and its discipline."],
-  [null, "discipline", "Discipline of pull: without it, containers beside the cards go round. Trained people hold it."],
-];
+/** What a change of deliveries on time is held against, as measures are against their steps. */
+const ON_TIME_STEP = 0.5;
 const HOLD = 0;
 const PILOT = 1;
 const NEXT = 2;
@@ -21,7 +16,7 @@ const BACK = 3;
 export class Decisions {
   /**
    * @param firm what the server tells of the company.
-   * @param changed called when something is set.
+   * @param changed called with the number of a lever that is set.
    */
   constructor(firm, changed) {
     this.firm = firm;
@@ -57,7 +52,7 @@ export class Decisions {
       oninput: () => {
         this.values[lever.k] = Number(range.value);
         write(Number(range.value));
-        this.changed();
+        this.changed(lever.k);
       },
     });
     this.inputs.set(lever.k, (value) => {
@@ -118,10 +113,10 @@ export class Decisions {
     return { element, figure, bar, state, badges, supplier, place, who };
   }
 
-  /** Set all decisions, as the server has kept them. */
-  set(values) {
-    this.values = [...values];
-    values.forEach((value, k) => this.inputs.get(k)(value));
+  /** Set all decisions, as the server has kept them, but leave alone what was set meanwhile. */
+  set(values, meanwhile = new Set()) {
+    this.values = values.map((value, k) => (meanwhile.has(k) ? this.values[k] : value));
+    this.values.forEach((value, k) => this.inputs.get(k)(value));
   }
 
   /** Show where the company stands: its periods so far after what it began with. */
@@ -147,9 +142,11 @@ export class Decisions {
     const choices = [[HOLD, "hold", "hold"], ...more, ...(stage ? [[BACK, "back", "back to push at all stages"]] : [])];
     const chosen = choices.some(([value]) => value === this.values[rollout.k]) ? this.values[rollout.k] : HOLD;
     this.values[rollout.k] = chosen;
+    const held = orders.contains(document.activeElement);
     orders.replaceChildren(...choices.map(([value, text, about]) => html("label", { title: about },
-      html("input", { type: "radio", name: `rollout-${line}`, "data-kind": "rollout", value, checked: value === chosen, "aria-label": `${who}: ${about}`, onchange: () => { this.values[rollout.k] = value; this.changed(); } }),
+      html("input", { type: "radio", name: `rollout-${line}`, "data-kind": "rollout", value, checked: value === chosen, "aria-label": `${who}: ${about}`, onchange: () => { this.values[rollout.k] = value; this.changed(rollout.k); } }),
       html("span", {}, text))));
+    if (held) orders.querySelector(":checked").focus({ preventScroll: true }); // the one that had it is gone
     badges.replaceChildren(...badgesOf(now, firm.lines[line]));
     figures.replaceChildren(...firm.measures.map((measure, k) => {
       const values = past.map((row) => row.measures[line][k] * measure.times);
@@ -171,7 +168,7 @@ export class Decisions {
     const idle = waiting !== 0;
     figure.replaceChildren(idle
       ? html("p", { class: "note" }, "no orders yet")
-      : html("table", { class: "co-figures" }, html("tbody", {}, html("tr", {}, html("th", { scope: "row" }, "on time ", html("span", { class: "unit-name" }, "%")), html("td", { class: "spark-of" }, spark(values)), html("td", { class: "value" }, number(values.at(-1) * 100)), html("td", { class: "way" }, arrow((values.at(-1) - (values.at(-2) ?? values.at(-1))) / 0.5, 1))))));
+      : html("table", { class: "co-figures" }, html("tbody", {}, html("tr", {}, html("th", { scope: "row" }, "on time ", html("span", { class: "unit-name" }, "%")), html("td", { class: "spark-of" }, spark(values)), html("td", { class: "value" }, number(values.at(-1) * 100)), html("td", { class: "way" }, arrow(now.on_time_change[place] / ON_TIME_STEP, 1))))));
     bar.replaceChildren(auditBar(`${who}, capability`, past.map((row) => row.supplier_audits[place]), this.firm.audit));
     badges.replaceChildren(...badgesOf(now, supplier.name));
     const { alternative } = supplier;

@@ -4,7 +4,7 @@ import { ticks } from "./charts.js";
 import { html, number, svg } from "./words.js";
 
 const SIZE = { width: 420, height: 200 };
-const ROOM = { left: 44, right: 12, top: 12, bottom: 24 };
+const ROOM = { left: 52, right: 12, top: 12, bottom: 26 };
 
 /** Return a name as it is said: second_foundry is second foundry. */
 export function said(name) {
@@ -75,22 +75,25 @@ export class Curves {
 
 const ROW = 13;
 const LABEL = 90;
-const LONG = 1280;
+const LONG = 900;
 
 /** Which stages were under pull when: for each line a row for everybody. */
 export class Timeline {
-  constructor(lines, stages, perYear) {
-    Object.assign(this, { lines, stages, perYear });
+  /** @param firm what the server tells of the company. */
+  constructor({ lines, stages, per_year: perYear, taken_over: takenOver, levers }) {
+    Object.assign(this, { lines, stages, perYear, takenOver, unit: levers.find(({ kind }) => kind === "cards").unit });
     this.element = svg("svg", { role: "img", class: "timeline" });
     this.legend = html("ul", { class: "legend" },
       Array.from({ length: stages.length + 1 }, (_, n) => html("li", {}, svg("svg", { viewBox: "0 0 14 14", "aria-hidden": "true" }, svg("rect", { x: 1, y: 1, width: 12, height: 12, rx: 2, class: `pulled s${level(n, stages.length)}` })),
         n === 0 ? "push" : n === stages.length ? "pull at all stages" : `pull at ${n} of ${stages.length}`)),
-      html("li", {}, svg("svg", { viewBox: "0 0 14 14", "aria-hidden": "true" }, svg("path", { d: "M 2 11 L 7 3 L 12 11 Z", class: "put-back" })), "cards put back"),
+      html("li", {}, svg("svg", { viewBox: "0 0 14 14", "aria-hidden": "true" }, svg("path", { d: "M 2 11 L 7 3 L 12 11 Z", class: "put-back" })), "cards put back that had been taken out"),
+      html("li", {}, svg("svg", { viewBox: "0 0 14 14", "aria-hidden": "true" }, svg("path", { d: "M 2 11 L 7 3 L 12 11 Z", class: "cards-added" })), "cards added"),
       html("li", {}, svg("svg", { viewBox: "0 0 14 14", "aria-hidden": "true" }, svg("path", { d: "M 7 2 L 12 7 L 7 12 L 2 7 Z", class: "bad-luck" })), "bad luck"));
   }
 
-  /** Draw everybody `{ name, look, rows }`; the first is the student, who has news too. */
-  show(everybody, periods) {
+  /** Draw everybody `{ name, look, rows }`; the first is the student, who has news too. `cards`: those of the start. */
+  show(everybody, periods, cards) {
+    this.cards = cards;
     const block = everybody.length * ROW + 20;
     const height = 26 + this.lines.length * block + 18;
     const x = (period) => LABEL + (period / periods) * (LONG - LABEL - 8);
@@ -119,15 +122,30 @@ export class Timeline {
       for (const { from, to, stage } of spans(rows.map((row) => row.stage[line]))) {
         this.element.append(svg("rect", { x: x(from), y, width: x(to) - x(from), height: ROW - 1.5, class: `pulled s${level(stage, this.stages.length)}` }));
       }
-      rows.forEach((row, n) => {
-        if (n && row.cards[line] > rows[n - 1].cards[line] && rows[n - 1].stage[line] > 0) {
-          this.element.append(svg("path", { d: `M ${x(n) - 4} ${y + ROW - 2} l 4 -8 l 4 8 Z`, class: "put-back" }));
-        }
-      });
+      for (const { n, back, added } of rises(rows, line, this.cards[line], k === 0 || look === "earlier" ? this.takenOver : 0)) {
+        const words = [back && `${back * this.unit} cards of each product put back`, added && `${added * this.unit} added`].filter(Boolean).join(", ");
+        this.element.append(svg("path", { d: `M ${x(n) - 4} ${y + ROW - 2} l 4 -8 l 4 8 Z`, class: back ? "put-back" : "cards-added" }, svg("title", {}, `${when(n, this.perYear)}: ${words}`)));
+      }
     });
     const stages = everybody.map(({ name: who, rows }) => `${who} ${rows.length ? rows.at(-1).stage[line] : 0}`);
     return `${said(name)}, stages under pull of ${this.stages.length}: ${stages.join(", ")}.`;
   }
+}
+
+/**
+ * Return where cards rose on a line under pull, from a period on: how many were put back that had been taken out
+ * before, and how many are more than there ever were.
+ */
+export function rises(rows, line, start, from) {
+  const found = [];
+  let before = start;
+  let most = start;
+  rows.forEach(({ cards: { [line]: now } }, n) => {
+    if (n >= from && now > before && rows[n - 1]?.stage[line] > 0) found.push({ n, back: Math.max(0, Math.min(now, most) - before), added: Math.max(0, now - most) });
+    most = Math.max(most, now);
+    before = now;
+  });
+  return found;
 }
 
 function level(stage, most) {

@@ -1,16 +1,12 @@
 /** The end: who won and why, results side by side, what was really so, and the buffer trap. */
 
 import { Curves, money, said, trapChart } from "./company_charts.js";
+import { LABELS, unitOf } from "./company_words.js";
 import { html, number } from "./words.js";
 
-const LABELS = {
-  economic_profit: "economic profit", value: "value of all years", released: "working capital released", cash_conversion_days: "cash conversion",
-  turns: "stock turns", gross_margin: "gross margin", return_on_assets: "return on assets", fill_rate: "fill rate", lost: "orders lost",
-  investment: "spent on improvement", stages: "stages under pull", held: "release held two years on",
-};
-
-function form(value, unit) {
+function form(value, unit, name = "") {
   if (value === null) return "–";
+  if (name === "return_on_assets") return `${number(100 * value)} %`;
   if (unit.startsWith("money")) return money(value);
   if (unit === "share") return `${(100 * value).toFixed(value < 0.1 ? 1 : 0)} %`;
   return number(value);
@@ -28,7 +24,7 @@ function results(verdict, looks) {
   return html("div", { class: "scroll" }, html("table", { class: "kpis" },
     html("caption", {}, "Results side by side"), head,
     html("tbody", {},
-      verdict.results.map(({ name, unit, formula, values }) => row(LABELS[name] ?? said(name), unit === "share" ? "" : unit, formula, values.map((value) => form(value, unit)))),
+      verdict.results.map(({ name, unit, formula, values }) => row(LABELS[name] ?? said(name), unit === "share" ? "" : unitOf(name, unit).replace("% ", ""), formula, values.map((value) => form(value, unit, name)))),
       row("stock, last year", "of the start", "worth of the stock in the last year / at the start", verdict.stock.map((value) => form(value, "share"))),
       base ? row("payback", "months", `until economic profit so far was above that of ${base} for good`, months) : null)));
 }
@@ -69,7 +65,7 @@ export function ending(verdict, looks, perYear, periods) {
     return html("figure", {}, html("figcaption", {}, label), curves.element);
   };
   return [
-    html("h2", {}, "How it ended"),
+    html("h2", { tabindex: -1 }, "How it ended"),
     html("dl", { class: "verdict" }, verdict.sentences.map(({ about, text }, n) => [
       n && verdict.sentences[n - 1].about === about ? null : html("dt", {}, about), html("dd", {}, text)])),
     html("div", { class: "co-results" }, results(verdict, looks), bridge(verdict, looks)),

@@ -1,6 +1,7 @@
 /** The teaching page: lessons, free play, the board; each run is a session of the server, shown as it streams in. */
 
-import { casePage, companyBoard, companyStart, Firm } from "./company.js";
+import { Firm } from "./company.js";
+import { casePage, companyBoard, companyStart } from "./company_pages.js";
 import { FlowChart, TeamChart, meanCost, owed, unitsInside } from "./charts.js";
 import { legend } from "./legend.js";
 import { LineView } from "./line.js";
@@ -19,15 +20,17 @@ let run = null;
 let firm = null;
 let visits = 0;
 
-async function ask(path, body) {
-  const sent = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+/** Ask the server; null, and a complaint on the page, where it refuses. `leaving`: the page may be gone before the answer. */
+async function ask(path, body, leaving = false) {
+  const sent = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), keepalive: leaving };
   let answer = null;
   try {
     answer = await fetch(path, sent);
   } catch {
     return complain("The server does not answer. Is `jitgym teach` still running?");
   }
-  const data = await answer.json();
+  const data = await answer.json().catch(() => null);
+  if (data === null) return complain(`What came back is not an answer of this server (${answer.status} ${answer.statusText}): is something else between it and this page?`);
   if (!answer.ok) return complain(data.error);
   fault.hidden = true;
   return data;
@@ -188,7 +191,7 @@ function showPage(heading, ...content) {
 /** Return the session that the address names, if it is still there; so a run outlives Back, a reload and the board. */
 async function kept(key, path = `/api/session/${key}`) {
   const answer = key ? await fetch(path).catch(() => null) : null;
-  return answer?.ok ? answer.json() : null;
+  return answer?.ok ? answer.json().catch(() => null) : null;
 }
 
 function overview() {
@@ -209,7 +212,8 @@ function overview() {
 async function lessonPage(visit, id, part, key) {
   const lesson = await ask(`/api/lesson/${id}`);
   const session = lesson && ((await kept(key)) ?? (await ask("/api/session", { lesson: id, part })));
-  if (!session || visit !== visits) return;
+  if (visit !== visits) return;
+  if (!session) return overview(); // under the complaint
   history.replaceState(null, "", `#/lesson/${id}/${part}/${session.key}`);
   const here = lesson.parts[part];
   const place = catalogue.lessons.findIndex((entry) => entry.id === id);
@@ -239,6 +243,7 @@ async function freePage(visit, key) {
 const app = {
   ask,
   showPage,
+  overview,
   kept: (path, key) => kept(key, path),
   visits: () => visits,
   get catalogue() {
@@ -342,20 +347,29 @@ const FIRM_KEYS = {
   q: () => firm.pass(firm.quarter),
   y: () => firm.pass(firm.firm.per_year),
   E: () => firm.pass(firm.end),
-  R: () => firm.command({ do: "again" }, true),
-  L: () => firm.command({ do: "again", seed: Math.floor(Math.random() * 1e6) }, true),
+  R: () => firm.again(),
+  L: () => firm.again(true),
 };
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, select, textarea");
   const pressed = [" ", "Enter"].includes(event.key) && event.target.closest("button, summary, a");
   const keys = run ? KEYS : firm ? FIRM_KEYS : {};
-  if (typing || pressed || event.ctrlKey || event.altKey || event.metaKey || !keys[event.key]) return;
+  if (typing || pressed || document.querySelector("dialog[open]") || event.ctrlKey || event.altKey || event.metaKey || !keys[event.key]) return;
   event.preventDefault();
   keys[event.key]();
 });
-window.addEventListener("beforeprint", () => run?.last && run.fillSheet());
-document.addEventListener("visibilitychange", () => (document.hidden ? run?.close() : run?.listen()));
+window.addEventListener("beforeprint", () => {
+  if (run?.last) run.fillSheet();
+  firm?.printing(true);
+});
+window.addEventListener("afterprint", () => firm?.printing(false));
+window.addEventListener("pagehide", () => firm?.flush());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) firm?.flush();
+  if (document.hidden) run?.close();
+  else run?.listen();
+});
 catalogue = await ask("/api/catalogue");
 if (catalogue) {
   window.addEventListener("hashchange", route);
