@@ -120,6 +120,20 @@ def test_a_reload_finds_what_was_decided_but_not_yet_done(office):
     assert again["desired"][column(tenure, "cards[spares]")] == 3
 
 
+def test_deliveries_are_held_against_the_mean_of_the_periods_before(office):
+    tenure = begun(office, seed=4)
+    let(tenure, 12)
+    weight = SHORT.planning.smoothing
+    start, *rows = [tenure.chronicle.start, *tenure.chronicle.shown]
+    mean = np.array(start["on_time"]) - start["on_time_change"]
+    last = np.array(start["on_time"])
+    for row in rows:
+        mean += weight * (last - mean)
+        last = np.array(row["on_time"])
+        np.testing.assert_allclose(row["on_time_change"], last - mean, atol=5e-4)
+    assert np.abs(rows[-1]["on_time_change"]).max() > 0.01
+
+
 def test_it_ends_at_its_end_and_only_then_tells_the_truth(office):
     tenure = begun(office)
     let(tenure, 19)

@@ -373,14 +373,23 @@ def test_paper_is_light(page, server):
         found[scheme, media] = dict(page.evaluate(COLOURS))
     assert len(found["dark", "print"]) > 18
     assert found["dark", "print"] == found["light", "print"]
+    assert page.locator(".company > .bar").is_hidden()
     assert found["dark", "screen"]["--soft"] != found["light", "screen"]["--soft"] == found["dark", "print"]["--soft"]
 
 
-def test_the_report_is_printed_open(page, server):
+def test_the_report_is_printed_open_and_all_is_dark_on_white(page, server):
     opened(page, server)
+    page.get_by_label("shafts: pilot").check()
     page.get_by_role("button", name="Let one period pass").click()
     gone(page, 1)
     report = page.locator(".co-report").first
+    page.emulate_media(media="print", color_scheme="dark")
+    # printers leave backgrounds out: what is written must be dark
+    style = "[...document.querySelectorAll('.company *')].filter(e => e.textContent.trim() && e.checkVisibility())"
+    colours = page.evaluate(f"[...new Set({style}.map(e => getComputedStyle(e).color))]")
+    hexes = ["#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", colour)[:3]) for colour in colours]
+    assert len(hexes) > 3
+    assert min(contrast(colour, "#ffffff") for colour in hexes) >= 4.5
     assert report.get_attribute("open") is None
     page.evaluate("addEventListener('beforeprint', () => (window.printed = document.querySelector('.co-report').open))")
     page.pdf()

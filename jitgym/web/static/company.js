@@ -126,7 +126,7 @@ export class Firm {
   /** Begin anew; whoever has played is asked first. */
   async again(otherLuck = false) {
     const played = this.rows.length - this.firm.taken_over;
-    const lost = otherLuck ? "Under other luck it is gone, and can be compared with nothing" : "You cannot go on with it afterwards";
+    const lost = otherLuck ? "Under other luck they are gone, and can be compared with nothing" : "You cannot go on with them afterwards";
     if (this.busy || (played > 0 && !(await meant(`Begin again? You have played ${count(played, "period")}. ${lost}.`, "Begin again")))) return;
     await this.command({ do: "again", ...(otherLuck ? { seed: Math.floor(Math.random() * 1e6) } : {}) }, true);
   }

@@ -39,7 +39,7 @@ function bridge(verdict, looks) {
 function trap(verdict, perYear) {
   const { lines, occasions } = verdict.trap;
   const first = occasions.length ? lines.findIndex(({ name }) => name === occasions[0].line) : 0;
-  const place = html("div", {});
+  const place = html("div", { class: "trap-chart" });
   const draw = (k) => place.replaceChildren(trapChart(lines[k], occasions.filter(({ line }) => line === lines[k].name), perYear));
   const choice = html("select", { "aria-label": "line of the buffer trap", onchange: () => draw(Number(choice.value)) }, lines.map(({ name }, k) => html("option", { value: k, selected: k === first }, said(name))));
   draw(Math.max(0, first));
