@@ -19,7 +19,8 @@ import numpy.typing as npt
 from jitgym.actions import ActionCodec
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import BACK, HOLD, NEXT, PILOT, LeverTable
-from jitgym.enterprise.managers import MANAGERS, Manager, manager
+from jitgym.enterprise.manager import Manager
+from jitgym.enterprise.managers import MANAGERS, manager
 from jitgym.enterprise.sights import Overview
 from jitgym.errors import InputError
 from jitgym.files import to_json, write_text

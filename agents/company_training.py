@@ -20,7 +20,8 @@ from jitgym.actions import ActionCodec
 from jitgym.agents.company import CompanyAgent, Moves, Network, inputs_of
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import Enterprise
-from jitgym.enterprise.managers import Manager, manager
+from jitgym.enterprise.manager import Manager
+from jitgym.enterprise.managers import manager
 from jitgym.enterprise.money import COIN
 from jitgym.enterprise.runs import run
 from jitgym.enterprise.sights import Overview

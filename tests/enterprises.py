@@ -137,8 +137,15 @@ CALM: dict[str, Any] = {
 
 
 def small(**changes: Any) -> dict[str, Any]:
-    """Return the small company with some of its entries changed; a mapping changes the entries that it names."""
-    return _changed(copy.deepcopy(SMALL), changes)
+    """Return the small company with some of its entries changed; a mapping changes the entries that it names.
+
+    The year of its line is as long as its periods make it.
+    """
+    made = _changed(copy.deepcopy(SMALL), changes)
+    given = isinstance(changes.get("line"), dict) and "slots_per_year" in changes["line"]
+    if {"days", "periods_per_year"} & set(changes) and isinstance(made["line"], dict) and not given:
+        made["line"]["slots_per_year"] = made["line"]["slots_per_step"] * made["days"] * made["periods_per_year"]
+    return made
 
 
 def _changed(description: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -190,6 +197,7 @@ def a_run(periods: int, n: int = 1, n_lines: int = 2, n_suppliers: int = 2, n_le
         "spent": ((n, periods, n_levers), np.float32),
         "supplier_paid": ((n, n_suppliers), float),
         "supplier_units": ((n, n_suppliers), float),
+        "supplier_stock": ((n, n_suppliers), float),
     }
     fields: dict[str, Any] = {}
     for field in dataclasses.fields(Run):

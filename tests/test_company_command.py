@@ -14,6 +14,7 @@ from commands import run
 from enterprises import steady
 
 from jitgym.agents.company import CompanyAgent, Moves, Network
+from jitgym.enterprise.assumptions import Change
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import load_enterprise
 from jitgym.enterprise.greedy import Greedy
@@ -21,7 +22,6 @@ from jitgym.enterprise.managers import MANAGERS, TUNED, manager
 from jitgym.enterprise.runs import RESULTS, results
 from jitgym.enterprise.runs import run as lived
 from jitgym.enterprise.sights import Overview
-from jitgym.enterprise.study import Change
 from jitgym.search import Budget
 from jitgym.seeds import seed_bank
 
@@ -40,7 +40,10 @@ def barely(monkeypatch: pytest.MonkeyPatch) -> None:
     budget = Budget(trials=4, first=2, ask=2, last=4, rounds=1, episodes=50, finalists=2, most=8, final=8)
     monkeypatch.setattr("jitgym.cli.company.QUICK", budget)
     monkeypatch.setattr("jitgym.enterprise.plots.DPI", 20)
-    few = [Change("money.overhead", 45.0, 90.0), Change("dynamics.kaizen", 18.0, 9.0)]
+    few = [
+        Change("money.overhead", "45 (90)", {"money.overhead": 45.0}),
+        Change("dynamics.kaizen", "18 (9)", {"dynamics.kaizen": 18.0}),
+    ]
     monkeypatch.setattr("jitgym.cli.company.changes", lambda enterprise: iter(few))
 
 
@@ -209,19 +212,20 @@ def test_sensitivity_checks_every_claim_of_every_change(firm: Path, tmp_path: Pa
     told = run("company", "sensitivity", firm, "--seeds", 4, "--out", out).stdout
     rows = rows_of(out)
     assert [(row["path"], row["claim"]) for row in rows] == [
-        (path, claim.name) for path in ("money.overhead", "dynamics.kaizen") for claim in CLAIMS
+        (path, claim.name) for path in ("", "money.overhead", "dynamics.kaizen") for claim in CLAIMS
     ]
-    assert {(row["value"], row["usual"]) for row in rows} == {("45.0", "90.0"), ("18.0", "9.0")}
-    held = sum(row["finding"] == "holds" for row in rows)
-    assert f"{held} of {len(rows)} findings hold" in told
-    assert told.count("\n| ") == 2 + len(rows) - held, "a row for each that does not hold"
+    assert {row["told"] for row in rows} == {"as it is", "45 (90)", "18 (9)"}
+    held = sum(row["finding"] == "holds" for row in rows if row["path"])
+    assert f"2 changes, 4 companies each: {held} of {2 * len(CLAIMS)} findings hold" in told
+    assert "Nothing hangs on: money.overhead." in told
     assert told.count(f"`jitgym company sensitivity {firm} --seeds 4 --out FILE`") == 1
     assert not (tmp_path / "findings.csv.work").exists()
     overhead = {row["claim"]: row for row in rows if row["path"] == "money.overhead"}
+    from jitgym.enterprise.assumptions import changed
     from jitgym.enterprise.stored import usual_numbers
-    from jitgym.enterprise.study import changed, rules, study
+    from jitgym.enterprise.study import rules, study
 
-    moved = changed(load_enterprise(firm), Change("money.overhead", 45.0, 90.0))
+    moved = changed(load_enterprise(firm), Change("money.overhead", "", {"money.overhead": 45.0}))
     wanted = study(moved, rules(usual_numbers(moved)), 4).difference("never", "technique")
     assert float(overhead["technique"]["difference"]) == pytest.approx(wanted.mean)
 
@@ -229,18 +233,18 @@ def test_sensitivity_checks_every_claim_of_every_change(firm: Path, tmp_path: Pa
 def test_interrupted_sensitivity_is_gone_on_with(firm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from jitgym.cli import company
 
-    out, original, moved = tmp_path / "findings.csv", company.changed, []
+    out, original, moved = tmp_path / "findings.csv", company.findings, []
 
-    def until(enterprise: Any, change: Change) -> Any:
+    def until(enterprise: Any, numbers: Any, change: Change, *rest: Any) -> Any:
         moved.append(change.path)
-        return original(enterprise, change) if len(moved) != 2 else interrupt()
+        return original(enterprise, numbers, change, *rest) if len(moved) != 2 else interrupt()
 
-    monkeypatch.setattr(company, "changed", until)
+    monkeypatch.setattr(company, "findings", until)
     run("company", "sensitivity", firm, "--seeds", 2, "--out", out, code=130)
     assert not out.exists()
     run("company", "sensitivity", firm, "--seeds", 2, "--out", out)
-    assert moved == ["money.overhead", "dynamics.kaizen", "dynamics.kaizen"]
-    assert len({row["path"] for row in rows_of(out)}) == 2
+    assert moved == ["", "money.overhead", "money.overhead", "dynamics.kaizen"]
+    assert len({row["path"] for row in rows_of(out)}) == 3
 
 
 @pytest.mark.parametrize(

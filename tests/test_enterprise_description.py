@@ -187,7 +187,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an unknown constant": ({"dynamics": {"grow": 3}}, "dynamics has no key 'grow' (did you mean 'growth'?)"),
     "a half-life of nothing": ({"dynamics": {"growth": 0}}, "dynamics.growth must be > 0, got 0"),
-    "no days": ({"days": 0}, "days must be >= 1, got 0"),
+    "no days": ({"days": 0, "line": {"slots_per_year": 1}}, "days must be >= 1, got 0"),
+    "another year than the line's": (
+        {"days": 6, "line": {"slots_per_year": 80}},
+        "days x periods_per_year must make the 80 slots of the line's year, got 6 x 4 of 4 slots",
+    ),
     "debts": ({"money": {"budget": -1}}, "money.budget must be >= 0, got -1"),
     "a reward of nothing": ({"money": {"reward_scale": 0}}, "money.reward_scale must be > 0, got 0"),
     "an unknown line": (

@@ -297,9 +297,9 @@ def test_a_wrong_action_is_refused_and_changes_nothing(action: Any, message: str
 def test_other_wrong_arguments_are_refused() -> None:
     with pytest.raises(InputError, match="action must be 'multidiscrete' or 'box', got 'discrete'"):
         EnterpriseVectorEnv(small(), 1, action="discrete")  # type: ignore[arg-type]
-    for periods in (0, 13):
-        with pytest.raises(InputError, match=rf"horizon must be in 1\.\.12 periods for 'small', got {periods}"):
-            EnterpriseVectorEnv(small(), 1, max_episode_steps=periods)
+    for periods in (0, 13, 2.5, True):
+        with pytest.raises(InputError, match=rf"max_episode_steps must be an integer in 1\.\.12, got {periods}"):
+            EnterpriseVectorEnv(small(), 1, max_episode_steps=periods)  # type: ignore[arg-type]
     envs = EnterpriseVectorEnv(small(), 2)
     with pytest.raises(InputError, match="seed must be an integer >= 0, got -1"):
         envs.reset(seed=-1)

@@ -10,7 +10,7 @@ from enterprises import CALM, LINE, small, steady
 
 from jitgym.actions import ActionCodec
 from jitgym.enterprise.company import Companies
-from jitgym.enterprise.greedy import OPTIONS, Greedy
+from jitgym.enterprise.greedy import OPTIONS, Greedy, _best
 from jitgym.enterprise.levers import BACK, HOLD, PILOT
 from jitgym.enterprise.runs import run
 from jitgym.enterprise.sights import Overview
@@ -58,10 +58,10 @@ def test_the_option_that_earns_most_is_taken_line_by_line(monkeypatch: pytest.Mo
     best = [["next", "fewer cards", "more"], ["back", "hold", "next"]]
 
     def earned(tried: list[Any], lucks: int) -> np.ndarray:
-        found = np.zeros((len(tried), 2, 3))
+        found = np.zeros((len(tried), lucks, 2, 3))
         for i, row in enumerate(best):
             for j, name in enumerate(row):
-                found[names.index(name), i, j] = 1
+                found[names.index(name), :, i, j] = 1
         told["lucks"] = lucks
         return found
 
@@ -113,7 +113,16 @@ def test_what_a_line_earns_is_its_profit_less_the_charge_for_its_stock() -> None
         account = fork.step(decision).account
         rate = firms.enterprise.line.finance.capital_cost / firms.enterprise.periods_per_year  # type: ignore[union-attr]
         wanted = (account.line_profit - rate * account.line_inventory).mean(axis=0)
-        assert found[option, 0] == pytest.approx(wanted)
+        assert found[option, :, 0].mean(axis=0) == pytest.approx(wanted)
+
+
+def test_what_is_as_it_is_stays_unless_something_earns_more_by_a_standard_error() -> None:
+    earned = np.zeros((2, 4, 1, 3))
+    earned[1, :, 0, 0] = [4, 4, 4, 3]  # clear
+    earned[1, :, 0, 1] = [9, -4, -4, 0]  # a stroke of luck: 0.25 with an error of 3
+    earned[1, :, 0, 2] = [-1, -1, -1, -1]
+    assert _best(earned).tolist() == [[1, 0, 0]]
+    assert _best(earned[:, :1]).tolist() == [[1, 1, 0]], "one copy has no error"
 
 
 def test_a_run_is_the_same_again_also_by_a_manager_that_had_other_companies_before() -> None:

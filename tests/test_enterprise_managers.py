@@ -11,7 +11,8 @@ from enterprises import draw, small, steady
 from jitgym.actions import ActionCodec
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import HOLD, NEXT, PILOT
-from jitgym.enterprise.managers import MANAGERS, TUNED, Manager, manager
+from jitgym.enterprise.manager import Manager
+from jitgym.enterprise.managers import MANAGERS, TUNED, manager
 from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.runs import run
 from jitgym.enterprise.sights import Overview
@@ -189,23 +190,27 @@ def test_technique_is_pull_everywhere_and_nothing_else(firms: Companies) -> None
 
 def test_big_bang_pays_for_everything_from_the_first_day(firms: Companies) -> None:
     numbers = {
-        "cards": 1,
-        "training": 1,
-        "changeover": 2,
-        "quality": 1,
-        "maintenance": 2,
-        "develop": 3,
-        "alternative": 2,
-    }
-    found, _ = decided(firms, manager(firms, "big bang", numbers), seen(firms, stage=[0, 1, 2]))
+        "training": 1, "changeover": 2, "quality": 1, "maintenance": 2, "upkeep of people": 0, "upkeep": 1,
+        "develop": 3, "second source": 1, "alternative": 2, "cards": 1,
+    }  # fmt: skip
+    rule = manager(firms, "big bang", numbers)
+    found, memory = decided(firms, rule, seen(firms, stage=[0, 1, 2]))
     assert found["rollout"] == [PILOT, NEXT, HOLD]
     assert found["cards"] == [1] * 3
     money = {"training": [1] * 3, "changeover": [2] * 3, "quality": [1] * 3, "maintenance": [2] * 3}
-    assert spends(found) == {**money, "develop": [3], "alternative": [2]}
-    scoped, _ = decided(firms, manager(firms, "big bang in scope", numbers), seen(firms, stage=[0, 1, 2]))
-    assert scoped["rollout"] == [HOLD, NEXT, HOLD]
-    assert scoped["cards"] == [firms.enterprise.start_cards, 1, 1]
-    assert spends(scoped) == spends(found)
+    assert spends(found) == {**money, "develop": [3], "alternative": [1]}
+    for _ in range(firms.enterprise.periods_per_year):
+        found, memory = decided(firms, rule, seen(firms, stage=[0, 1, 2]), memory)
+    assert found["training"] == [1, 1, 0], "a year after the last stage, upkeep"
+    assert found["maintenance"] == [2, 2, 1]
+
+
+def test_big_bang_in_scope_leaves_out_what_does_not_suit(firms: Companies) -> None:
+    numbers = dict.fromkeys(manager(firms, "big bang in scope").by_name, 1) | {"quality": 2, "cards under push": 3}
+    found, _ = decided(firms, manager(firms, "big bang in scope", numbers), seen(firms, stage=[0, 1, 2]))
+    assert found["rollout"] == [HOLD, NEXT, HOLD]
+    assert found["cards"] == [3, 1, 1]
+    assert (found["quality"], found["training"]) == ([1, 2, 2], [0, 1, 1])
 
 
 # -- phased --
@@ -213,8 +218,8 @@ def test_big_bang_pays_for_everything_from_the_first_day(firms: Companies) -> No
 READY = {"audit_people": 1.0, "fill_rate": 1.0, "down": 0.0, "down_trend": 0.0}
 NUMBERS = {
     "at once": 3, "training": 2, "changeover": 1, "quality": 2, "maintenance": 1, "upkeep of people": 1, "upkeep": 0,
-    "develop": 2, "alternative": 1, "people, tenths": 5, "down, percent": 10, "service, percent": 90, "wait": 2,
-    "cards under pull": 1, "cards under push": 3,
+    "develop": 2, "second source": 1, "alternative": 1, "people, tenths": 5, "down, percent": 10,
+    "service, percent": 90, "wait": 2, "cards under pull": 1, "cards under push": 3,
 }  # fmt: skip
 
 
@@ -328,6 +333,8 @@ def test_phased_develops_suppliers_below_the_standard_only(firms: Companies) -> 
     assert firms.enterprise.supplier_names == ("mill", "shop")
     found, _ = settled(firms, rule, stage=0)
     assert (found["develop"], found["alternative"]) == ([2], [1])
+    own, _ = settled(firms, phased(firms, "own lines only"), stage=0)
+    assert own == found | {"develop": [0], "alternative": [0]}
     punctual = steady(
         suppliers=[{"name": "mill", "delivers": "mill", "start": 1.0}, steady()["suppliers"][1]],
         line={"suppliers": [steady()["line"]["suppliers"][0], {**steady()["line"]["suppliers"][1], "on_time": 1.0}]},
@@ -335,7 +342,27 @@ def test_phased_develops_suppliers_below_the_standard_only(firms: Companies) -> 
     others = Companies(punctual, 1, seed=1)
     rule = phased(others)
     assert rule.analysis.late_suppliers.tolist() == [False, False]
-    assert settled(others, rule, stage=0)[0]["develop"] == [0]
+    found, _ = settled(others, rule, stage=0)
+    assert (found["develop"], found["alternative"]) == ([0], [0]), "nobody needs developing, or a second source"
+
+
+def with_suppliers(firms: Companies, observation: np.ndarray, on_time: float, ready: float) -> np.ndarray:
+    names, seen_ = Overview(firms).names, observation.copy()
+    seen_[0, names.index("on_time[mill]")], seen_[0, names.index("ready[shop]")] = on_time, ready
+    return seen_
+
+
+@pytest.mark.parametrize("usual", [0, 2])
+def test_a_second_source_is_qualified_and_has_all_orders_while_the_first_is_down(firms: Companies, usual: int) -> None:
+    rule, memory, found = phased(firms, alternative=usual), None, []
+    look = seen(firms, **READY, stage=0)
+    for on_time, ready in ((0.5, 0), (0.0, 0), (0.5, 0), (0.5, 1), (0.05, 1), (1.0, 1), (0.5, 1), (0.0, 1), (0.0, 1)):
+        decision, memory = decided(firms, rule, with_suppliers(firms, look, on_time, ready), memory)
+        found.append(decision["alternative"][0])
+    assert found == [1, 1, 1, usual, 4, 4, usual, 4, 4], "all of them for two periods, then as before"
+    none = phased(firms, second_source=0, alternative=usual)
+    for on_time in (0.5, 0.0):
+        assert decided(firms, none, with_suppliers(firms, look, on_time, 1))[0]["alternative"] == [0]
 
 
 # -- cards put back --
@@ -409,6 +436,7 @@ def test_rules_say_whose_tuned_numbers_they_take() -> None:
     assert all(own[name] == name for name in TUNED)
     assert own["buffer reflex"] == "phased"
     firms = Companies(steady(), 1)
+    assert own["own lines only"] == "phased"
     for name, whose in own.items():
         if whose is not None:
             assert [n.name for n in manager(firms, name).numbers] == [n.name for n in manager(firms, whose).numbers]

@@ -100,6 +100,10 @@ def plan_of(pulled: list[int], buffer: int = 4, discipline: float = 1.0, **plann
     """The plan of three lines with so many stages under pull; and the same with no safety cards."""
     maker, simulator = planner(**planning)
     parameters = simulator.parameters()
+    for name, places in (("on_time", (0.9, 0.7)), ("catch_up", (0.4, 0.3))):
+        for c, entry in enumerate(simulator.varied):
+            if entry.parameter == name:
+                parameters[:, c] = places[entry.place]
     forecast, shares = np.tile([0.25, 0.15], (3, 1)), np.tile([0.25, 0.75], (3, 1))
     given = parameters, forecast, np.array(pulled)
     held = np.full(3, discipline)
@@ -133,11 +137,61 @@ def test_without_discipline_containers_beside_the_cards_circulate() -> None:
 
 def test_order_up_to_levels_by_hand() -> None:
     plan, bare = plan_of([0, 1, 2])
-    # push: 0.4 a slot over a lead time of 6, two days of 4 and a cover of 80 slots
-    assert plan.levels[:2, 0].tolist() == [38, 38]  # 37.6
-    # pull: over the lead time and a day, half as much again, and a safety card of each product
-    assert bare.levels[2, 0] == 6
-    assert plan.levels[2, 0] == 8
+    # push: 0.4 a slot over a lead time of a quarter of 4 and three of 6, two days of 4 and a cover of 80 slots
+    assert plan.levels[:2, 0].tolist() == [38, 38]  # 37.4
+    # pull: over the lead time, what they are late (a quarter of 0.28 slots, three of 1.16) and a day, and half of that
+    assert bare.levels[2, 0] == 7  # 6.26
+    assert plan.levels[2, 0] == 9, "and a safety card of each product"
+
+
+def test_lateness_is_what_a_supplier_that_promises_daily_comes_to() -> None:
+    """Against the simulator: a unit ordered every day for a long time."""
+    line = copy.deepcopy(LINE) | {"demand": {"law": {"poisson": 0.2}}}
+    line["suppliers"] = [{**line["suppliers"][0], "on_time": 0.6, "catch_up": 0.05, "lead_time": 4}]
+    enterprise = load_enterprise(
+        small(suppliers=[{"name": "shop", "delivers": "shop"}], capabilities={"supplier": []}, shocks=CALM)
+        | {"line": line}
+    )
+    simulator = Simulator(batch_scenario(enterprise), 200, seed=1)
+    parameters = simulator.parameters()
+    parameters[:, [c for c, entry in enumerate(simulator.varied) if entry.parameter == "fail"]] = 0
+    simulator.vary(parameters)
+    orders = [c for c, knob in enumerate(simulator.knobs) if knob.kind == "order"]
+    knobs = np.tile([knob.low for knob in simulator.knobs], (200, 1)).astype(np.int32)
+    knobs[:, orders] = 1
+    overdue = []
+    for day in range(400):
+        simulator.step(knobs)
+        if day >= 100:
+            overdue.append(simulator.state("overdue").astype(float).mean(axis=1))
+    # late with q at the end of its slot, a unit is so still j slots later with q (1 - 0.05) ** j; days end 3 later
+    told = Planner(enterprise, simulator)._lateness(simulator.parameters())[0, 0] * 0.05
+    wanted = told * 0.95**3 / (1 - 0.95**4)
+    units = np.array(overdue).mean(axis=0)
+    assert wanted == pytest.approx(units.mean(), abs=4 * units.std() / 200**0.5)
+
+
+def test_what_a_supplier_owes_who_is_passed_over_is_not_counted_on() -> None:
+    maker, simulator = planner()
+    forecast, nobody = np.tile([1.5, 0.5], (3, 1)), np.zeros((3, 1), dtype=np.int64)
+    orders = [c for c, knob in enumerate(simulator.knobs) if knob.kind == "order"]
+
+    def plan(share: float) -> Plan:
+        shares = np.tile([share, 1 - share], (3, 1))
+        full = np.full(3, 2), np.zeros(3, dtype=np.int64), np.ones(3), shares
+        return maker.plan(simulator.parameters(), forecast, *full)
+
+    first = maker.knobs(simulator, plan(0.0), 0, nobody.copy())
+    simulator.step(first)
+    again = maker.knobs(simulator, plan(0.0), 1, nobody.copy())[:, orders]
+    other = maker.knobs(simulator, plan(1.0), 1, nobody.copy())[:, orders]
+    coming = (simulator.state("on_order") + simulator.state("overdue"))[:, 1]
+    assert (coming > 0).all()
+    stock = simulator.state("stock")[:, 0]
+    assert again.tolist() == [
+        [0, level - held] for level, held in zip(plan(0.0).levels[:, 0], stock + coming, strict=True)
+    ]
+    assert other.tolist() == [[level - held, 0] for level, held in zip(plan(1.0).levels[:, 0], stock, strict=True)]
 
 
 def test_releases_of_the_plan_by_hand() -> None:

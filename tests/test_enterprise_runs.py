@@ -58,13 +58,14 @@ def test_a_run_keeps_what_every_period_came_to() -> None:
     done = run(firms, policy, seeds, progress=shares.append)
     twin.reset(seeds)
     opening, overview, wanted = twin.state.balance.working_capital / COIN, Overview(twin), []
-    paid, units = np.zeros((3, 2)), np.zeros((3, 2))
+    paid, units, stock = (np.zeros((3, 2)) for _ in range(3))
     for period in range(12):
         assert np.array_equal(policy.asked[period][0], overview.observe())
         came = twin.step(decisions[period])
         account, abilities, balance = came.account, twin.state.abilities, twin.state.balance
         paid += account.supplier_purchases / COIN
         units += account.supplier_units
+        stock += account.supplier_stock / COIN
         wanted.append(
             {
                 **{name: getattr(account, name) / COIN for name in (
@@ -86,7 +87,7 @@ def test_a_run_keeps_what_every_period_came_to() -> None:
             }
         )  # fmt: skip
     told = {name: np.stack([row[name] for row in wanted], axis=1) for name in wanted[0]}
-    told |= {"opening": opening, "supplier_paid": paid, "supplier_units": units}
+    told |= {"opening": opening, "supplier_paid": paid, "supplier_units": units, "supplier_stock": stock}
     assert set(told) == set(vars(done))
     for name, values in told.items():
         assert np.array_equal(getattr(done, name), values), name
@@ -179,29 +180,42 @@ def test_there_is_nothing_to_tell_of_companies_that_sell_or_hold_nothing() -> No
     assert np.isnan(one(results(a_run(8, revenue=1, receivables=1), FIRM), "cash_conversion_days"))
 
 
-def spending(last: int, capital: dict[int, float], periods: int = 16) -> Run:
-    """Return a company with an opening of 100 that invests up to a period, with its working capital of some periods."""
+def rolled_out(last: int, capital: dict[int, float], periods: int = 16) -> Run:
+    """Return a company with an opening of 100 whose last stage of pull begins in a period, with its working capital.
+
+    It trains people in all periods, which is not introducing anything.
+    """
     working = np.full((1, periods), 7.0)
     for period, value in capital.items():
         working[0, period] = value
-    return a_run(periods, opening=100, investment=(np.arange(periods) <= last)[None] * 5, working_capital=working)
+    stage = ((np.arange(periods) >= last) & (last >= 0))[:, None] * np.array([0, 1])
+    return a_run(periods, opening=100, investment=5, stage=stage, working_capital=working)
 
 
-def test_held_is_what_is_left_two_years_after_the_last_investment() -> None:
+def test_held_is_what_is_left_two_years_after_the_last_roll_out() -> None:
     """Means of half a year, which is two periods."""
-    assert held(spending(3, {3: 60, 4: 50, 11: 80, 12: 75}), 4) == pytest.approx([(100 - 77.5) / (100 - 55)])
-    assert held(spending(6, {6: 60, 7: 40, 14: 100, 15: 100}), 4) == pytest.approx([0.0])
-    assert held(spending(0, {0: 50, 1: 50, 8: 40, 9: 40}), 4) == pytest.approx([1.2])
-    for nothing in (spending(7, {7: 50, 8: 50}), spending(-1, {}), spending(3, {3: 100, 4: 101}), spending(15, {})):
-        assert np.isnan(held(nothing, 4)).all()
+    assert held(rolled_out(3, {3: 60, 4: 50, 11: 80, 12: 75}), FIRM) == pytest.approx([(100 - 77.5) / (100 - 55)])
+    assert held(rolled_out(6, {6: 60, 7: 40, 14: 100, 15: 100}), FIRM) == pytest.approx([0.0])
+    assert held(rolled_out(0, {0: 50, 1: 50, 8: 40, 9: 40}), FIRM) == pytest.approx([1.2])
+    for nothing in (
+        rolled_out(7, {7: 50, 8: 50}),
+        rolled_out(-1, {}),
+        rolled_out(3, {3: 100, 4: 101}),
+        rolled_out(15, {}),
+    ):
+        assert np.isnan(held(nothing, FIRM)).all()
 
 
-def test_held_is_told_company_by_company() -> None:
+def test_held_is_told_company_by_company_and_a_qualification_counts() -> None:
     working = np.full((3, 16), 100.0)
     working[1, 2:4], working[1, 10:12] = 50, 75
-    investment = np.zeros((3, 16))
-    investment[0, 1] = investment[1, 2] = investment[2, 14] = 1
-    found = held(a_run(16, 3, opening=100, investment=investment, working_capital=working), 4)
+    spent = np.zeros((3, 16, 14))
+    column = Companies(FIRM).levers.column("alternative[shop]")
+    spent[0, 1, column] = spent[1, 2, column] = spent[2, 14, column] = 700
+    stage = np.zeros((3, 16, 2))
+    stage[:, :8] = 1  # one that goes back to push introduces nothing
+    stage[:, 0] = 1
+    found = held(a_run(16, 3, opening=100, spent=spent, stage=stage, working_capital=working), FIRM)
     assert np.isnan(found).tolist() == [True, False, True]
     assert found[1] == 0.5
 
@@ -225,15 +239,18 @@ def test_months_to_payback(ahead: list[float], months: float) -> None:
     assert found == pytest.approx([months], nan_ok=True)
 
 
-def test_cost_of_ownership_is_price_development_and_qualification() -> None:
+def test_cost_of_ownership_is_price_development_qualification_and_stock() -> None:
     firms = Companies(FIRM)
     spent = np.zeros((2, 4, 14))
     spent[0, :, firms.levers.column("develop[mill]")] = 10
     spent[0, 1, firms.levers.column("alternative[shop]")] = 700
     spent[:, :, firms.levers.column("training[first]")] = 99
-    done = a_run(4, 2, spent=spent, supplier_paid=[[100, 300], [50, 0]], supplier_units=[[20, 100], [10, 0]])
+    done = a_run(
+        4, 2, spent=spent, supplier_paid=[[100, 300], [50, 0]], supplier_units=[[20, 100], [10, 0]],
+        supplier_stock=[[8, 0], [0, 0]],
+    )  # fmt: skip
     found = cost_of_ownership(done, firms)
     assert list(found) == ["mill", "shop"]
-    assert found["mill"].tolist() == [(100 + 40) / 20, 5]
+    assert found["mill"].tolist() == [(100 + 40 + 8) / 20, 5]
     assert found["shop"][0] == (300 + 700) / 100
     assert np.isnan(found["shop"][1])

@@ -1,4 +1,4 @@
-"""Studies: paired on the same luck, in one batch or several; claims, erosion, and assumptions that are moved."""
+"""Studies: paired on the same luck, in one batch or several; claims, and how gains last."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from enterprises import a_run, small, steady
+from enterprises import a_run, steady
 
 from jitgym.enterprise.company import Companies
-from jitgym.enterprise.constants import Dynamics, Planning
-from jitgym.enterprise.description import Enterprise, load_enterprise
+from jitgym.enterprise.description import load_enterprise
 from jitgym.enterprise.managers import MANAGERS, manager
 from jitgym.enterprise.runs import RESULTS, results, run
 from jitgym.enterprise.stored import usual_numbers
 from jitgym.enterprise.study import (
     CLAIMS,
-    Change,
     Claim,
+    Lasting,
     Study,
-    changed,
-    changes,
     erosion,
+    half_gone,
     rules,
     study,
 )
@@ -104,9 +102,9 @@ def test_claims_are_of_rules_and_results_that_there_are() -> None:
     names = [claim.name for claim in CLAIMS]
     assert len(set(names)) == len(names)
     for claim in CLAIMS:
-        assert {claim.better, claim.worse} <= set(MANAGERS)
-        assert claim.better != claim.worse
-        assert claim.result in RESULTS
+        assert set(claim.policies) <= set(MANAGERS)
+        assert len(set(claim.policies)) == (2 if isinstance(claim, Claim) else 1)
+        assert claim.result in (*RESULTS, "months")
         assert claim.sentence
 
 
@@ -140,97 +138,25 @@ def test_nothing_lasts_where_nothing_was_released(gains: list[float]) -> None:
     assert np.isnan([found.half_months, found.left]).all()
 
 
-# -- assumptions --
+def test_months_until_half_is_gone_are_those_of_the_mean_with_a_bootstrap_over_companies() -> None:
+    """Of two kinds of companies, as many of each, one keeps a third of its gain after 6 months and one after 12."""
+    early, late = [0.0, 30, 10, 10, 10, 10, 10], [0.0, 30, 30, 30, 10, 10, 10]
+    gains = np.array([early, late] * 40)
+    run = a_run(7, 80, opening=100, working_capital=100 - gains)
+    found = half_gone(run, 4)
+    assert found.mean == 9, "the mean has fallen from 30 to 20, then to 10"
+    # two thirds of the companies that are drawn would have to be of one kind: 3.0 standard deviations
+    assert (found.low, found.high) == (9, 9)
+    few = half_gone(a_run(7, 4, opening=100, working_capital=100 - gains[:4]), 4)
+    assert (few.low, few.high) == (3, 9), "of four, three and more are often of the early kind"
+    for stays in ([0.0, 10, 9, 8], [-1.0, -2, -3, -4]):
+        assert half_gone(a_run(4, 3, opening=100, working_capital=100 - np.array([stays] * 3)), 4).mean == np.inf
 
 
-@pytest.fixture(scope="module")
-def components() -> Enterprise:
-    return load_enterprise("components")
-
-
-def test_every_constant_and_number_is_moved_both_ways(components: Enterprise) -> None:
-    moved: dict[str, list[float]] = {}
-    for change in changes(components):
-        moved.setdefault(change.path, []).append(change.value)
-    wanted: dict[str, list[float]] = {}
-    for part, kind in (("dynamics", Dynamics), ("planning", Planning)):
-        for name, info in kind.model_fields.items():
-            extra: Any = info.json_schema_extra
-            if extra:
-                wanted[f"{part}.{name}"] = [extra["low"], extra["high"]]
-    usual = {
-        **{f"shocks.{name}.per_year": getattr(components.shocks, name).per_year for name in (
-            "outage", "demand_shift", "escape", "budget_cut"
-        )},
-        **{f"money.{name}": getattr(components.money, name) for name in ("budget", "rollout", "overhead")},
-        **{f"line.prices.{name}": getattr(components.line.prices, name) for name in (
-            "backlog", "lost", "repair", "returned", "wip", "finished_goods"
-        )},
-        "line.finance.capital_cost": components.line.finance.capital_cost,  # type: ignore[union-attr]
-    }  # fmt: skip
-    assert all(usual.values())
-    wanted |= {path: [value / 2, value * 2] for path, value in usual.items()}
-    effects = {
-        f"capabilities.{kind}.{i}.best": effect
-        for kind in ("changeover", "quality", "maintenance", "supplier", "disruption")
-        for i, effect in enumerate(getattr(components.capabilities, kind))
-    }
-    assert set(moved) == set(wanted) | set(effects)
-    for path, values in wanted.items():
-        assert moved[path] == pytest.approx(values), path
-    for path, effect in effects.items():
-        way = [(value - effect.best) / (effect.worst - effect.best) for value in moved[path]]
-        whole = effect.parameter == "setup_slots"
-        assert way == pytest.approx([0.25, 0.5], abs=0.5 / abs(effect.worst - effect.best) + 1e-9 if whole else 1e-5), (
-            path
-        )
-        assert all(value % 1 == 0 for value in moved[path]) or not whole
-
-
-def test_the_usual_value_is_that_of_the_enterprise_and_no_change_is_none() -> None:
-    firm = load_enterprise(small(planning={"safety": 0.4}))
-    usual = {change.path: change.usual for change in changes(firm)}
-    assert usual["planning.safety"] == 0.4
-    assert usual["dynamics.upkeep"] == 50
-    for change in changes(firm):
-        assert change.value != change.usual, change
-
-
-def test_what_is_nothing_or_a_list_is_not_halved() -> None:
-    firm = load_enterprise(small(shocks={"outage": {"per_year": 0}}, line={"prices": {"lost": [40, 50]}}))
-    paths = {change.path for change in changes(firm)}
-    assert not paths & {"shocks.outage.per_year", "line.prices.lost"}
-    assert "shocks.escape.per_year" in paths
-
-
-def flat(value: Any, *at: Any) -> dict[Any, Any]:
-    """Return every number of a description by its place."""
-    if isinstance(value, dict):
-        return {k: v for key, inner in value.items() for k, v in flat(inner, *at, key).items()}
-    if isinstance(value, (list, tuple)):
-        return {k: v for i, inner in enumerate(value) for k, v in flat(inner, *at, str(i)).items()}
-    return {".".join(at): value}
-
-
-def test_a_change_changes_that_and_nothing_else(components: Enterprise) -> None:
-    before = flat(components.model_dump(mode="json"))
-    seen = set()
-    for change in changes(components):
-        other = changed(components, change)
-        after = flat(other.model_dump(mode="json"))
-        assert set(after) == set(before)
-        assert {path for path in before if before[path] != after[path]} == {change.path}
-        assert (before[change.path], after[change.path]) == (change.usual, change.value)
-        assert other.hash not in seen
-        seen.add(other.hash)
-        if len(seen) % 5 == 0:
-            assert changed(other, Change(change.path, change.usual, change.value)).hash == components.hash
-    assert components.hash not in seen
-    assert changed(components, Change("dynamics.growth", components.dynamics.growth, 0)).hash == components.hash
-
-
-def test_a_moved_assumption_moves_the_companies() -> None:
-    firm = load_enterprise(small())
-    dear = changed(firm, Change("money.overhead", 1090.0, 90.0))
-    one, other = (Companies(firm_, 1, seed=1).step(Companies(firm_).levers.at_rest) for firm_ in (firm, dear))
-    assert (one.account.profit - other.account.profit).tolist() == [2 * 1000 * 10_000]
+@pytest.mark.parametrize(("low", "high", "finding"), [(6, 12, "holds"), (9, 9, "holds"), (10, 20, "turned round")])
+def test_how_long_gains_last_is_a_claim(low: float, high: float, finding: str) -> None:
+    gains = np.array([[0.0, 30, 10, 10, 10, 10], [0.0, 30, 30, 30, 10, 10]] * 40)
+    done = Study(load_enterprise(steady()), {"a": a_run(6, 80, opening=100, working_capital=100 - gains)}, {})
+    assert done.check(Lasting("x", "a", low, high, "half is gone"))[0] == finding
+    few = Study(done.enterprise, {"a": a_run(6, 4, opening=100, working_capital=100 - gains[:4])}, {})
+    assert few.check(Lasting("x", "a", 6, 12, "half is gone"))[0] == "not shown"

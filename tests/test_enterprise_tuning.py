@@ -181,7 +181,13 @@ def test_numbers_of_all_are_tuned_ones_their_own_or_anothers_and_else_the_starts
     phased = {**usual["phased"], "wait": 9}
     rules = {"phased": {"numbers": phased}, "never": {"numbers": {"cards": 4}}}
     found = numbers_of_all(FIRM, written(tmp_path, {"hash": FIRM.hash, "rules": rules}))
-    assert found == {**usual, "phased": phased, "buffer reflex": phased, "never": {"cards": 4}}
+    assert found == {
+        **usual,
+        "phased": phased,
+        "buffer reflex": phased,
+        "own lines only": phased,
+        "never": {"cards": 4},
+    }
     assert numbers_of_all(FIRM) == usual
 
 

@@ -44,24 +44,27 @@ def test_a_class_sees_it_on_the_luck_of_the_case(place):
 
 
 def test_what_answers_say_of_money():
-    """Pull everywhere costs several times its cards in profit every year; phased pays back in two years, or in four."""
+    """Pull everywhere costs several times its cards in profit every year; phased pays back in nine months, or twelve."""
     year = COMPONENTS.periods_per_year
     pushed, pulled = (many(1).of(name) for name in ("never", "technique"))
     a_year = year * (pushed.economic_profit - pulled.economic_profit).mean()
     assert a_year > 2 * pulled.investment.sum(axis=1).mean()
     months = months_to_payback(many(3).of("phased"), many(3).of("never"), year)
     assert np.isfinite(months).mean() > 0.95
-    assert 12 <= np.nanmedian(months) <= 32
-    assert np.nanquantile(months, 0.9) > 40
+    assert 8 <= np.nanmedian(months) <= 11
+    assert 13 <= np.nanquantile(months, 0.9) <= 20
+    behind = np.cumsum(many(3).of("phased").economic_profit - many(3).of("never").economic_profit, axis=1) < 0
+    assert behind[:, year // 2 - 1].mean() > 0.75, "after half a year whoever invests is behind"
+    buffered, phased = (many(2).of(name).economic_profit[:, 52:] for name in ("buffers back", "phased"))
+    assert (buffered - phased).mean() < 0, "over the four years the buffer does not pay"
 
 
 def test_the_company_is_taken_over_as_the_task_says():
-    """Three lines under pull, people trained, less than half of the stock."""
+    """Three lines under pull, people trained, half of the stock."""
     phased, last = many(2).of("phased"), CASE.parts[2].taken_over.periods - 1
     assert (phased.stage[:, last] == 4).sum(axis=1).mean() == pytest.approx(3, abs=0.2)
     assert phased.people[:, last, :3].mean() > 0.6
-    never = many(3).of("never")
-    assert phased.inventory[:, last].mean() < never.inventory[:, last].mean() / 2
+    assert phased.inventory[:, last].mean() == pytest.approx(phased.inventory[:, 0].mean() / 2, rel=0.1)
 
 
 def test_the_case_has_what_a_class_needs():
@@ -78,7 +81,7 @@ def test_the_case_has_what_a_class_needs():
         ("manager: phased", "manager: phasd", "got 'phasd' (did you mean 'phased'?)"),
         ("line: spares", "line: spars", "got 'spars' (did you mean 'spares'?)"),
         ("what: turns", "what: turn", "got 'turn' (did you mean 'turns'?)"),
-        ("low: 0.4, high: 0.8}", "low: 0.9, high: 0.8}", "low must be <= high = 0.8, got 0.9"),
+        ("low: 0.35, high: 0.6}", "low: 0.9, high: 0.6}", "low must be <= high = 0.6, got 0.9"),
         ("periods: 52", "periods: 400", "taken_over.periods must be < periods = 104, got 400"),
         ("title: As we", "titel: As we", "titel"),
     ],
@@ -103,10 +106,10 @@ def test_a_task_is_taken_over_where_the_rule_left_it():
     assert tenure.period == part.taken_over.periods
     phased = settled(tenure)["rivals"][0]
     assert [row["profit"] for row in phased["rows"]] == [row["profit"] for row in tenure.chronicle.shown]
-    high = {f"cards_{line}": 10 for line in COMPONENTS.line_names}
+    high = {f"cards_{line}": 15 for line in COMPONENTS.line_names}
     let(tenure, 10, decided(tenure, **high, training_shafts=0, training_covers=4))
     (change,) = CASE.plays["buffers back"].changes
-    assert (change.from_, change.value) == (part.taken_over.periods, 10)  # the play that the claims are of is this task
+    assert (change.from_, change.value) == (part.taken_over.periods, 15)  # the play that the claims are of is this task
     play = Trials(CASE, part.model_copy(update={"periods": tenure.period}), 1, CASE.luck).of("buffers back")
     assert [row["profit"] for row in tenure.chronicle.shown] == np.rint(play.economic_profit[0]).tolist()
     tenure.command({"do": "back", "period": part.taken_over.periods})
@@ -120,4 +123,8 @@ def test_the_command_shows_the_case():
     assert "company" in command("lessons").output
     shown = command("lessons", "company", "--runs", "4").output
     assert all(part.title in shown for part in CASE.parts)
-    assert "means of 4 runs of 26 periods" in shown
+    assert "means of 4 runs" in shown
+    assert "*" not in shown, "marked words are in italics"
+    kaizen = next(line for line in shown.splitlines() if line.startswith("kaizen") and "no buffers" in line)
+    assert "57 to 104" in kaizen
+    assert "times" in kaizen

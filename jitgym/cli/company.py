@@ -28,13 +28,15 @@ from jitgym.cli.common import (
 )
 from jitgym.enterprise import report as told
 from jitgym.enterprise.analysis import Analysis
+from jitgym.enterprise.assumptions import AS_IT_IS, Change, changes
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import Enterprise, load_enterprise
 from jitgym.enterprise.greedy import Greedy
 from jitgym.enterprise.managers import MANAGERS, TUNED, manager
 from jitgym.enterprise.runs import RESULTS, results, run
+from jitgym.enterprise.sensitivity import findings, sensitivity_text
 from jitgym.enterprise.stored import numbers_of_all, rules_record
-from jitgym.enterprise.study import CLAIMS, Change, Study, changed, changes, rules, study
+from jitgym.enterprise.study import Study, rules, study
 from jitgym.enterprise.timeline import milestones, timeline
 from jitgym.enterprise.tuning import BUDGET, TunedManager, tune_manager
 from jitgym.errors import InputError
@@ -270,14 +272,14 @@ def sensitivity_command(
     numbers = numbers_of_all(firm, rules_from)
     at_least(2, "seeds", seeds), at_least(0, "seed", seed)
     require_place(out)
-    every = list(changes(firm))
+    every = [AS_IT_IS, *changes(firm)]
     try:
         with tempfile.TemporaryDirectory() as nowhere, progress_board() as report:
             store = Store(Path(nowhere) if out is None else work_of(out))
             jobs = [
                 Job(
-                    (firm.hash, to_json(numbers), change.path, f"{change.value:g}", str(seeds), str(seed)),
-                    _findings, (firm, numbers, change, seeds, seed), f"{change.path} = {change.value:g}",
+                    (firm.hash, to_json(numbers), change.path, change.told, str(seeds), str(seed)),
+                    _findings, (firm, numbers, change, seeds, seed), f"{change.path} {change.told}".strip(),
                 )
                 for change in every
             ]  # fmt: skip
@@ -287,10 +289,7 @@ def sensitivity_command(
     if failures:
         raise InputError("\n".join(f"{key[2]}: {failure.error}" for key, failure in failures.items()))
     rows = [row for job in jobs for row in found[job.key]]
-    held = sum(row["finding"] == "holds" for row in rows)
-    text = f"# {firm.name}: every assumption moved\n\n`{command_of(context)}`\n\n"
-    text += f"{len(every)} changes, {seeds} companies each: {held} of {len(rows)} findings hold; the others:\n\n"
-    text += told.sensitivity_text(rows)
+    text = sensitivity_text(rows, firm, seeds, command_of(context))
     typer.echo(text)
     if out is not None:
         write_csv(out, rows)
@@ -306,7 +305,9 @@ def _rule(companies: Companies, name: str, numbers: dict[str, dict[str, int]]) -
     if name == Greedy.name:
         return Greedy(companies)
     if name not in MANAGERS:
-        raise InputError(f"rule must be of {', '.join(MANAGERS)}, greedy, got {name!r}{nearest(name, MANAGERS)}")
+        raise InputError(
+            f"rule must be of {', '.join(MANAGERS)}, greedy, got {name!r}{nearest(name, (*MANAGERS, Greedy.name))}"
+        )
     return manager(companies, name, numbers[name])
 
 
@@ -350,21 +351,4 @@ def _findings(
     task: tuple[Enterprise, dict[str, dict[str, int]], Change, int, int], report: Report
 ) -> list[dict[str, Any]]:
     """Check every claim with one assumption moved: a job."""
-    firm, numbers, change, seeds, seed = task
-    done = study(changed(firm, change), rules(numbers), seeds, seed)
-    rows = []
-    for claim in CLAIMS:
-        finding, found = done.check(claim)
-        rows.append(
-            {
-                "path": change.path,
-                "value": change.value,
-                "usual": change.usual,
-                "claim": claim.name,
-                "finding": finding,
-                "difference": found.mean,
-                "low": found.low,
-                "high": found.high,
-            }
-        )
-    return rows
+    return list(findings(*task))

@@ -107,7 +107,7 @@ def with_manager(offer: Offer, folder: Path) -> Offer:
     name = load_agent(folder, Companies(offer.enterprise)).name  # what cannot be read is told now
     shown = name if name not in offer.agents else f"{name} ({folder.name})"
     made: dict[str, Callable[..., Policy]] = {**offer.agents, shown: partial(load_agent, folder)}
-    return replace(offer, agents=made, rivals=(*offer.rivals, shown))
+    return replace(offer, agents=made)
 
 
 def compared_policies(folder: Path) -> tuple[Scenario, dict[str, Callable[[], Policy]]]:

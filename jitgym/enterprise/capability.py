@@ -10,7 +10,8 @@ With ``c`` a capability, ``c0`` what customary practice holds without any progra
 
 Money has diminishing returns twice: by ``X / (X + half)``, and because less is left to gain. Kaizen is what people do
 without a programme; it needs trained people and problems that can be seen. ``visibility = v / (v + visible)``, with
-``v`` the share of machine time that was lost in plain sight: stopped at a defect, or starved at a stage under pull.
+``v`` the share of machine time that was lost in plain sight: stopped at a defect, or starved at a stage under pull
+longer than the first stages before it, for these wait for suppliers alone, from whom the line's people learn nothing.
 Nothing here says what buffers do to visibility: the simulated lines do.
 
 Suppliers grow by development that follows the money with a lag, and have no kaizen of ours. The discipline of pull is
@@ -85,6 +86,28 @@ def starts(enterprise: Enterprise) -> tuple[Floats, Floats]:
     return np.array(lines), np.array([supplier.start for supplier in enterprise.suppliers], dtype=np.float64)
 
 
+def share_of_gap(months: float, half_life: float) -> float:
+    """Return the share of a gap that so many months close; a half-life of 0 closes all."""
+    return float(1 - 2 ** (-months / half_life)) if half_life > 0 else 1.0
+
+
+def kaizen_pace(enterprise: Enterprise, people: Floats, visible: Floats) -> Floats:
+    """Return the share of the gap to full capability that people close by themselves in a period.
+
+    Args:
+        enterprise: its dynamics.
+        people: capability of people before the period.
+        visible: share of machine time lost in plain sight in it, the same shape.
+    """
+    dynamics = enterprise.dynamics
+    pace: Floats = (
+        share_of_gap(12 / enterprise.periods_per_year, dynamics.kaizen)
+        * people
+        * (visible / (visible + dynamics.visible))
+    )
+    return pace
+
+
 class Growth:
     """The change of abilities in a period.
 
@@ -93,17 +116,17 @@ class Growth:
     """
 
     def __init__(self, enterprise: Enterprise) -> None:
+        self._enterprise = enterprise
         self._d = d = enterprise.dynamics
         self._start_lines, self._start_suppliers = starts(enterprise)
         self._months = 12 / enterprise.periods_per_year
         people = np.arange(len(LINE_CAPABILITIES)) == PEOPLE
         self._growth: Floats = np.where(people, self._rate(d.training), self._rate(d.growth))
         self._half: Floats = np.where(people, d.half_training, d.half_spend)
-        self._kaizen: Floats = np.where(people, 0.0, self._rate(d.kaizen))
+        self._learns: Floats = np.where(people, 0.0, 1.0)
 
     def _rate(self, half_life: float) -> float:
-        """Return the share of a gap that a period closes; a lag of no time closes all."""
-        return float(1 - 2 ** (-self._months / half_life)) if half_life > 0 else 1.0
+        return share_of_gap(self._months, half_life)
 
     def roll_out(self, abilities: Abilities, advanced: Ints, pulled: Ints) -> None:
         """Put stages under pull: new ones are watched by all, so they begin disciplined, and they disrupt.
@@ -132,8 +155,7 @@ class Growth:
         d, c = self._d, abilities.lines
         people = c[:, :, PEOPLE].copy()
         rest, fading = self._upkeep(lines, c - self._start_lines)
-        sight = visible / (visible + d.visible)
-        learning = self._kaizen * (people * sight)[:, :, None]
+        learning = self._learns * kaizen_pace(self._enterprise, people, visible)[:, :, None]
         c += (1 - c) * (self._growth * (rest / (rest + self._half)) + learning) - fading
         s = abilities.suppliers
         rest, fading = self._upkeep(suppliers, s - self._start_suppliers)

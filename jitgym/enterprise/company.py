@@ -105,7 +105,8 @@ class Companies:
             if seed < 0:
                 raise InputError(f"seed must be >= 0, got {seed}")
             return seed_bank(int(seed), self.n_companies)
-        seeds = np.asarray(seed)
+        exact = isinstance(seed, (list, tuple)) and all(isinstance(one, int) and 0 <= one < 1 << 64 for one in seed)
+        seeds = np.asarray(seed, dtype=np.uint64 if exact else None)  # by itself it makes some lists of them floats
         if seeds.shape != (self.n_companies,) or seeds.dtype.kind not in "iu" or (seeds < 0).any():
             raise InputError(
                 f"seed must be an integer >= 0 or {self.n_companies} of them, got {seeds.dtype} of shape {seeds.shape}"
@@ -142,6 +143,8 @@ class Companies:
             InputError: the snapshot is of others, or not whole; nothing is changed then.
         """
         head, size = len(self._stamp), self.state.nbytes
+        if not isinstance(snapshot, (bytes, bytearray, memoryview)):
+            raise InputError(f"snapshot must be bytes, got {type(snapshot).__name__}")
         if snapshot[:head] != self._stamp or len(snapshot) < head + size:
             raise InputError(
                 f"snapshot must be of {self.n_companies} companies of {self.enterprise.name!r} "

@@ -34,11 +34,11 @@ class Dynamics(Part):
 
     growth: float = constant(9, 5, 18, "Schneiderman 1988: 7 to 11 months for work across functions", gt=0, le=1200)
     """Months in which unlimited spending closes half of a line's gap to the best."""
-    half_spend: float = constant(3000, 1500, 6000, "assumed", gt=0)
+    half_spend: float = constant(1500, 750, 3000, "assumed", gt=0)
     """Money a period, above the upkeep, at which a line's capability grows half as fast as with unlimited money."""
     training: float = constant(6, 3, 12, "assumed", gt=0, le=1200)
     """Months in which unlimited training closes half of the gap of a line's people."""
-    half_training: float = constant(2000, 1000, 4000, "assumed", gt=0)
+    half_training: float = constant(1000, 500, 2000, "assumed", gt=0)
     """Money a period, above the upkeep, at which people learn half as fast as with unlimited money."""
     supplier_growth: float = constant(
         18, 12, 36, "Schneiderman 1988: 14 to 22 months for work across firms", gt=0, le=1200
@@ -46,25 +46,25 @@ class Dynamics(Part):
     """Months in which a supplier under full development closes half of its gap."""
     supplier_delay: float = constant(6, 3, 12, "assumed", ge=0, le=1200)
     """Months of the lag from the money to the development that it pays (first order)."""
-    half_develop: float = constant(3000, 1500, 6000, "assumed", gt=0)
+    half_develop: float = constant(1500, 750, 3000, "assumed", gt=0)
     """Money a period, above the upkeep, at which a supplier's development is half of what it can be."""
     kaizen: float = constant(9, 5, 18, "assumed", gt=0, le=1200)
     """Months in which trained people who see all problems close half of the gap, without other money."""
-    visible: float = constant(0.03, 0.01, 0.1, "assumed", gt=0, le=1)
+    visible: float = constant(0.01, 0.003, 0.03, "assumed: about what a line under pull shows", gt=0, le=1)
     """Share of machine time lost in plain sight at which kaizen is half as fast as it can be."""
     fading: float = constant(
         18, 9, 36, "assumed; results of events fade within 6 to 12 months (Doolen et al.), practices in 8 years"
         " with ordinary upkeep (Bloom et al. 2020)", gt=0, le=1200
     )  # fmt: skip
     """Months in which half of a gain in capability is gone without upkeep."""
-    upkeep: float = constant(1500, 750, 3000, "assumed", ge=0)
+    upkeep: float = constant(750, 375, 1500, "assumed", ge=0)
     """Money a period that holds the whole of one capability of a line or supplier; a part of it holds a part."""
     discipline_fading: float = constant(12, 6, 24, "assumed", gt=0, le=1200)
     """Months in which half of the discipline of pull is gone where nobody is trained."""
     discipline_growth: float = constant(6, 3, 12, "assumed", gt=0, le=1200)
     """Months in which trained people close half of the gap to full discipline."""
     hoarding: float = constant(
-        2.5, 1.5, 4.0, "assumed: such that lines without discipline hold about what push held", ge=0, le=20
+        0.6, 0.3, 1.2, "assumed: such that lines without discipline hold about what push held", ge=0, le=20
     )
     """Containers beside the cards where there is no discipline left, as a share of the cards."""
     disruption: float = constant(0.5, 0.2, 0.9, "assumed; that there is a dip: Pil & MacDuffie 1996", ge=0, le=1)

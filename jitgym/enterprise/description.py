@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import yaml
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -103,6 +105,10 @@ class Enterprise(Part):
         yield from self._supply_faults()
         yield from self._line_faults()
         yield from self._effect_faults()
+        days, slots = self.days * self.periods_per_year, self.line.slots_per_year
+        if days * self.line.slots_per_step != slots:
+            got = f"{self.days} x {self.periods_per_year} of {self.line.slots_per_step}"
+            yield f"days x periods_per_year must make the {slots} slots of the line's year, got {got} slots"
         if self.line.finance is None:
             yield "line.finance must be given: the company has books, got none"
         if any(self.line.listed(self.line.prices.unit, "suppliers")):
@@ -204,6 +210,13 @@ class Enterprise(Part):
         return next(able)
 
     @cached_property
+    def supply(self) -> npt.NDArray[np.intp]:
+        """The number of the supplier who delivers at each place of each line, ``(n_lines, n_places)``."""
+        places = self.line.supplier_names
+        rows = [[self.supplier_of(i, place) for place in places] for i in range(len(self.lines))]
+        return np.array(rows, dtype=np.intp).reshape(len(rows), len(places))
+
+    @cached_property
     def line_names(self) -> tuple[str, ...]:
         """Names of the lines."""
         return tuple(line.name for line in self.lines)
@@ -254,6 +267,8 @@ def load_enterprise(source: str | Path | Mapping[str, Any] | Enterprise) -> Ente
         return source
     if isinstance(source, Mapping):
         return check_description(Enterprise, source, EnterpriseError, "enterprise")
+    if not isinstance(source, (str, Path)):
+        raise EnterpriseError(f"enterprise must be a name, a file or a mapping, got {source!r}")
     path = Path(source)
     if not path.is_file():
         known = enterprise_files()

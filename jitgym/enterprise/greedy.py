@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.levers import BACK, HOLD
-from jitgym.enterprise.managers import Given, Manager, Memory
+from jitgym.enterprise.manager import Given, Manager, Memory
 from jitgym.enterprise.outlook import Draft, Outlook
 from jitgym.settings import Number, free_number
 
@@ -28,8 +28,9 @@ class Greedy(Manager):
 
     Every option is tried for one period on copies of the companies, on all lines at once, since what a line earns does
     not hang on the others. It knows the laws of the lines and copies all of their state, but not the luck to come. What
-    a line earns in the period decides: its profit less the charge for its stock and the cost of a roll-out. Investments
-    pay later, so it makes none.
+    a line earns in the period decides: its profit less the charge for its stock and the cost of a roll-out. What is as
+    it is stays so unless something else earns more by a standard error, else it would follow the luck of a few copies.
+    Investments pay later, so it makes none.
     """
 
     name = "greedy"
@@ -59,7 +60,7 @@ class Greedy(Manager):
             draft.set("cards", cards)
             return
         earned = self._try(tried, int(number["lucks"].max()))
-        best = earned.argmax(axis=0)
+        best = _best(earned)
         chosen = [np.take_along_axis(np.stack(part), best[None], axis=0)[0] for part in zip(*tried, strict=True)]
         bounds = self._enterprise.levers.cards
         memory["cards"] = np.clip(chosen[1], bounds.low, bounds.high)
@@ -67,7 +68,7 @@ class Greedy(Manager):
         draft.set("cards", memory["cards"])
 
     def _try(self, tried: list[tuple[Any, Any]], lucks: int) -> Floats:
-        """Return what each line earns under each option, ``(n_options, n_companies, n_lines)``."""
+        """Return what each line earns under each option, ``(n_options, lucks, n_companies, n_lines)``."""
         firms = self._companies
         assert firms is not None  # who decides has been told whom to watch
         n, repeated = firms.n_companies, np.tile(np.arange(firms.n_companies), len(tried) * lucks)
@@ -79,5 +80,15 @@ class Greedy(Manager):
         period = self._copies.step(draft.decisions)
         account, spent = period.account, period.spent[:, self._levers.columns["rollout"]]
         earned = account.line_profit - spent - self._copies.capital_rate * account.line_inventory
-        found: Floats = earned.reshape(len(tried), lucks, n, -1).mean(axis=1)
+        found: Floats = earned.reshape(len(tried), lucks, n, -1)
         return found
+
+
+def _best(earned: Floats) -> npt.NDArray[np.intp]:
+    """Return which option of each line is best, the first unless another is better by a standard error."""
+    lucks = earned.shape[1]
+    best = earned.mean(axis=1).argmax(axis=0)
+    gain = np.take_along_axis(earned, best[None, None], axis=0)[0] - earned[0]
+    error = gain.std(axis=0, ddof=1) / np.sqrt(lucks) if lucks > 1 else np.zeros(best.shape)
+    found: npt.NDArray[np.intp] = np.where(gain.mean(axis=0) > error, best, 0)
+    return found

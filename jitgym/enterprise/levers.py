@@ -102,7 +102,10 @@ class LeverTable:
         Raises:
             InputError: wrong dtype, shape or range; the message names the lever.
         """
-        values = np.asarray(decisions)
+        try:
+            values = np.asarray(decisions)
+        except ValueError:
+            raise InputError(f"decisions must be rows of {len(self)} integers, got rows of several lengths") from None
         shapes = ((len(self),), (n_companies, len(self)))
         if values.dtype.kind not in "iu" or values.shape not in shapes:
             raise InputError(

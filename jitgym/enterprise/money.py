@@ -29,8 +29,8 @@ from jitgym.enterprise.description import Enterprise, EnterpriseError
 from jitgym.enterprise.rows import Rows
 from jitgym.finance import DAYS_PER_YEAR, Books
 from jitgym.ledger import Ledger
-from jitgym.parts import VALUED_BY
-from jitgym.scorecard import Scorecard
+from jitgym.parts import PRICED_BY, VALUED_BY
+from jitgym.scorecard import Scorecard, ratio_of
 from jitgym.simulator import Simulator
 
 Ints = npt.NDArray[np.int64]
@@ -116,6 +116,7 @@ class Account:
         line_profit: profit of each line, before overhead and investment.
         supplier_purchases: what each supplier charged, ``(n_companies, n_suppliers)``.
         supplier_units: what each delivered, in units.
+        supplier_stock: what the stock of its items cost to hold, capital included; by units where several deliver one.
     """
 
     revenue: Ints
@@ -137,6 +138,7 @@ class Account:
     line_profit: Ints
     supplier_purchases: Ints
     supplier_units: Ints
+    supplier_stock: Ints
 
 
 class Bookkeeper:
@@ -175,16 +177,20 @@ class Bookkeeper:
                     row = simulator.tables.ledger.start(field) + place
                     self._prices[row, column] += coins(value, f"line.prices ({term})")
         n_lines = len(enterprise.lines)
-        who = [[enterprise.supplier_of(i, name) for name in line.supplier_names] for i in range(n_lines)]
-        self._supplier = np.array(who, dtype=np.intp).reshape(n_lines, len(line.suppliers))
+        self._supply = enterprise.supply
         items = [line.item_names.index(supplier.item) for supplier in line.suppliers]
         self._item_of = np.array(items, dtype=np.intp)
         charges = [s.price for s in enterprise.suppliers]
         values = [
-            [coins(books.material[items[j]] * charges[who[i][j]], "suppliers.price") for j in range(len(items))]
+            [
+                coins(books.material[items[j]] * charges[self._supply[i, j]], "suppliers.price")
+                for j in range(len(items))
+            ]
             for i in range(n_lines)
         ]
-        self._charge = np.array(values, dtype=np.int64).reshape(self._supplier.shape)
+        self._charge = np.array(values, dtype=np.int64).reshape(self._supply.shape)
+        holds = [coins(v, "line.prices.items") for v in line.listed(line.prices.items, PRICED_BY["items"])]
+        self._holds = np.array(holds, dtype=np.int64)
         self._overhead = coins(enterprise.money.overhead, "money.overhead") * n_lines
         periods = enterprise.periods_per_year / DAYS_PER_YEAR
         self._sold_for = _weights(line.finance.customers_pay_after * periods)
@@ -282,12 +288,22 @@ class Bookkeeper:
             line_profit=line_profit,
             supplier_purchases=self._by_supplier(charged),
             supplier_units=self._by_supplier(taken),
+            supplier_stock=self._by_supplier(self._holding(by_line(ledger["item_slots"]), taken, ledger)),
         )
+
+    def _holding(self, item_slots: Ints, taken: Ints, ledger: Ledger) -> Ints:
+        """Return what the stock of items cost, shared among those who deliver them, ``(n, n_lines, n_places)``."""
+        a_slot = self._holds + self.capital_rate * self._material / ledger["slots"].flat[0]
+        cost = item_slots * a_slot
+        of_item = self._item_of[:, None] == np.arange(item_slots.shape[2])
+        share = ratio_of(taken.astype(np.float64), (taken @ of_item)[:, :, self._item_of])
+        found: Ints = np.rint(np.nan_to_num(share) * cost[:, :, self._item_of]).astype(np.int64)
+        return found
 
     def _by_supplier(self, flows: Ints) -> Ints:
         """Add flows of lines ``(n_companies, n_lines, n_places)`` up by supplier of the company."""
         found = np.zeros((len(flows), len(self._enterprise.suppliers)), dtype=np.int64)
-        for (line, place), supplier in np.ndenumerate(self._supplier):
+        for (line, place), supplier in np.ndenumerate(self._supply):
             found[:, supplier] += flows[:, line, place]
         return found
 

@@ -60,10 +60,8 @@ class Levers(Part):
             lever: Lever = getattr(self, name)
             if name == "alternative" and lever.high * lever.unit > 1:
                 raise ValueError(f"alternative.high must be at most 1 / unit, got {lever.high} of {lever.unit:g}")
-            if name not in ("alternative", "develop") and lever.unit % 1:
+            if name != "alternative" and lever.unit % 1:
                 raise ValueError(f"{name}.unit must be a whole number, got {lever.unit:g}")
-            if name == "develop" and lever.unit % 1:
-                raise ValueError(f"develop.unit must be a whole number, got {lever.unit:g}")
         return self
 
 

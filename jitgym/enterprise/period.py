@@ -43,7 +43,7 @@ class Operation:
         self._rollout = coins(enterprise.money.rollout, "money.rollout")
         units = [coins(lever.unit, lever.name) if lever.kind in MONEY else 0 for lever in levers.levers]
         self._units: Ints = np.array(units, dtype=np.int64)
-        self._supply = _supply(enterprise)
+        self._supply = enterprise.supply
 
     @property
     def capital_rate(self) -> float:
@@ -67,10 +67,11 @@ class Operation:
         return simulator, state, self._records(days)
 
     def _records(self, days: list[Ledger]) -> Records:
-        supply = _supply(self._enterprise)
         demand = np.stack([day["demand"].reshape(self._n_lines, -1) for day in days])
         promised, on_time = (
-            np.stack([np.bincount(supply.ravel(), day[field].ravel(), len(self._enterprise.suppliers)) for day in days])
+            np.stack(
+                [np.bincount(self._supply.ravel(), day[field].ravel(), len(self._enterprise.suppliers)) for day in days]
+            )
             for field in ("promised", "delivered_on_time")
         )
         return Records(demand, promised.astype(np.int64), on_time.astype(np.int64))
@@ -271,10 +272,3 @@ class Operation:
         visible = measures[:, :, list(MEASURES).index("visible")]
         self._growth.grow(state.abilities, lines, suppliers, visible, state.stage)
         state.waiting[...] = np.where(state.waiting > 0, state.waiting - 1, state.waiting)
-
-
-def _supply(enterprise: Enterprise) -> npt.NDArray[np.intp]:
-    """Return which supplier of the company delivers at each place of each line, ``(n_lines, n_places)``."""
-    places = enterprise.line.supplier_names
-    rows = [[enterprise.supplier_of(i, place) for place in places] for i in range(len(enterprise.lines))]
-    return np.array(rows, dtype=np.intp).reshape(len(rows), len(places))

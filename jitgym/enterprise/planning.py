@@ -7,7 +7,7 @@ A line is under push at its first stages and under pull at its last ``k``, which
 * *Push*: once a week the plan releases what the forecast over the planned lead time and the week asks for, and safety
   stock, less what the stages under push hold (MRP). Nothing limits what is released further.
 * *Items*: under push, a weekly order up to the forecast over lead time, week and safety cover; on a line that is under
-  pull at all stages, a daily one by the card formula.
+  pull at all stages, a daily one by the card formula, whose lead time is that of the suppliers and what they are late.
 
 Sources: Orlicky (1975), Material requirements planning; Hopp & Spearman (2011), Factory physics, ch. 3 and 10.
 """
@@ -15,6 +15,7 @@ Sources: Orlicky (1975), Material requirements planning; Hopp & Spearman (2011),
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,9 @@ from jitgym.simulator import Simulator
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Places = npt.NDArray[np.intp]
+
+LEAST_CATCH_UP: Final = 1e-3
+"""Probability of catching up in a slot that a plan believes at least."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +79,8 @@ class Planner:
         self._entries = [(knob.place, knob.product, np.array(line.path(knob.place))) for knob in releases]
         self._serves = self._items_served()
         self._item_of = np.array([line.item_names.index(s.item) for s in line.suppliers], dtype=np.intp)
-        regular = {s.delivers for s in enterprise.suppliers if s.alternative is None}
-        self._leads: Floats = np.array(
-            [s.lead_time for item in line.items for s in line.suppliers if s.item == item.name and s.name in regular],
-            dtype=np.float64,
-        )
+        self._leads: Floats = np.array([s.lead_time for s in line.suppliers], dtype=np.float64)
+        self._varied = {(entry.parameter, entry.place): c for c, entry in enumerate(simulator.varied)}
 
     def _items_served(self) -> Floats:
         """Return which products need an item, ``(n_products, n_items)``."""
@@ -116,17 +117,42 @@ class Planner:
             pulled=pulled,
             safety=buffer,
             forecast=forecast,
-            levels=self._levels(forecast, full, buffer // loops),
+            levels=self._levels(forecast, full, buffer // loops, shares, self._lateness(parameters)),
             shares=shares,
         )
 
-    def _levels(self, forecast: Floats, full: npt.NDArray[np.bool_], extra: Ints) -> Ints:
+    def _lateness(self, parameters: Floats) -> Floats:
+        """Return how many slots suppliers that promise daily are late on the mean, ``(n, n_suppliers)``.
+
+        A day's promise is late with probability ``q``, and then by ``1 / catch_up`` on the mean. A supplier with
+        nothing overdue is late with ``1 - on_time``; one that is behind when the next day's promise is due, which it is
+        with ``q (1 - catch_up) ** (slots of a day - 1)``, unless it catches up in that very slot.
+        """
+        on_time, catch_up = (self._of_suppliers(parameters, kind) for kind in ("on_time", "catch_up"))
+        catch_up = np.maximum(catch_up, LEAST_CATCH_UP)
+        stays, slots = 1 - catch_up, self._line.slots_per_step
+        is_late = (1 - on_time) / (1 - stays**slots + (1 - on_time) * stays ** (slots - 1))
+        late: Floats = is_late / catch_up
+        return late
+
+    def _of_suppliers(self, parameters: Floats, kind: str) -> Floats:
+        """Return a parameter of every supplier, where it does not vary that of the line, ``(n, n_suppliers)``."""
+        values = np.tile([float(getattr(s, kind)) for s in self._line.suppliers], (len(parameters), 1))
+        for (parameter, place), column in self._varied.items():
+            if parameter == kind:
+                values[:, place] = parameters[:, column]
+        return values
+
+    def _levels(self, forecast: Floats, full: npt.NDArray[np.bool_], extra: Ints, shares: Floats, late: Floats) -> Ints:
         """Return order-up-to levels, ``(n, n_items)``."""
         constants, day = self._constants, self._line.slots_per_step
         use = forecast @ self._serves
-        push = use * (self._leads + constants.review * day + constants.item_cover)
-        pull = use * (self._leads + day) * (1 + constants.safety) + extra[:, None] * self._serves.sum(axis=0)
-        return np.ceil(np.round(np.where(full[:, None], pull, push), 9)).astype(np.int64)
+        of_item = (self._item_of[:, None] == np.arange(use.shape[1])).astype(np.float64)
+        leads, delays = (shares * self._leads) @ of_item, (shares * late) @ of_item
+        push = use * (leads + constants.review * day + constants.item_cover)
+        pull = use * (leads + delays + day) * (1 + constants.safety) + extra[:, None] * self._serves.sum(axis=0)
+        levels: Ints = np.ceil(np.round(np.where(full[:, None], pull, push), 9)).astype(np.int64)
+        return levels
 
     def knobs(self, simulator: Simulator, plan: Plan, day: int, ordered: Ints) -> npt.NDArray[np.int32]:
         """Return the knobs of a day, ``(n, n_knobs)``.
@@ -177,8 +203,11 @@ class Planner:
         return np.clip(found, 0, MOST_UNITS)
 
     def _orders(self, simulator: Simulator, plan: Plan, weekly: bool, ordered: Ints) -> Ints:
-        """Return what is ordered from each supplier; shares are kept over time, to the unit."""
-        coming = simulator.state("on_order") + simulator.state("overdue")
+        """Return what is ordered from each supplier; shares are kept over time, to the unit.
+
+        What a supplier owes who is passed over is not counted on.
+        """
+        coming = (simulator.state("on_order") + simulator.state("overdue")) * (plan.shares > 0)
         position = simulator.state("stock").astype(np.int64)
         for place, item in enumerate(self._item_of):
             position[:, item] += coming[:, place]

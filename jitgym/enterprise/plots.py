@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from jitgym.enterprise.managers import MANAGERS
+from jitgym.enterprise.assumptions import AS_IT_IS
+from jitgym.enterprise.experiments import EXPERIMENTS
+from jitgym.enterprise.report import headed
 from jitgym.enterprise.runs import Run
-from jitgym.enterprise.study import CLAIMS, Study
+from jitgym.enterprise.study import CLAIMS, PROFIT, Claim, Lasting, Study
 from jitgym.palette import FAINT, INK
 from jitgym.plots import STYLE, layout
 
@@ -42,13 +44,17 @@ COLOURS: Final = (
     "#F0C800",
 )
 """Of the policies, in their order."""
-EXPERIMENTS: Final = tuple(name for name, kind in MANAGERS.items() if kind.numbers_of is None)
-"""Rules that are there to show one thing only: drawn thin and dashed, behind the others."""
+LEFT_OUT: Final = tuple(kind.name for kind in EXPERIMENTS)
+"""Rules that are there to show one thing: they are compared in the tables, and would only crowd a figure."""
 UNITS: Final = ((1e9, "thousand million"), (1e6, "million"), (1e3, "thousand"), (1.0, ""))
 """What money is told in, by its size."""
 TITLE: Final = 58
 """Letters of a line of a title."""
-TOP_ASSUMPTIONS: Final = 8
+OF_FINDING: Final = {"holds": COLOURS[4], "not shown": COLOURS[3], "turned round": COLOURS[1]}
+"""Colour of a bar by what becomes of the claim at its end."""
+LONGEST: Final = 60.0
+"""Months that are drawn at most."""
+TOP_ASSUMPTIONS: Final = 6
 """Assumptions that are drawn for each claim: those that move it most."""
 
 
@@ -72,6 +78,7 @@ def _write(draw: Callable[[Figure], None], path: Path, size: tuple[float, float]
 def draw_study(figure: Figure, study: Study) -> None:
     """Draw a study onto an empty figure: profit, working capital, capability and service over the years."""
     year = study.enterprise.periods_per_year
+    study = Study(study.enterprise, {n: run for n, run in study.runs.items() if n not in LEFT_OUT}, study.results)
     panels: Any = figure.subplots(2, 2)
     profit = {name: run.economic_profit.mean(axis=0) for name, run in study.runs.items()}
     capital = {name: run.working_capital.mean(axis=0) for name, run in study.runs.items()}
@@ -99,10 +106,7 @@ def _years(axes: Axes, series: Mapping[str, Floats], year: int, smooth: bool = F
         window = max(1, year // 2) if smooth else 1
         shown = np.convolve(values, np.ones(window) / window, mode="valid")
         ends = (np.arange(len(shown)) + window) / year
-        look: dict[str, Any] = {"linewidth": 1.9, "zorder": 3}
-        if name in EXPERIMENTS:
-            look = {"linewidth": 1.2, "zorder": 2, "linestyle": (0, (4, 2))}
-        axes.plot(ends, shown, color=colour, label=name, **look)
+        axes.plot(ends, shown, color=colour, linewidth=1.9, label=name)
     axes.set_xlabel("years")
     axes.set_xlim(0, None)
     axes.grid(axis="y", color=FAINT, alpha=0.25, linewidth=0.6)
@@ -116,44 +120,65 @@ def write_sensitivity_figure(rows: Sequence[Mapping[str, Any]], path: Path) -> N
     """Draw how far assumptions move every claim, and write it as a PNG.
 
     Args:
-        rows: a row for each change and claim: ``path``, ``value``, ``usual``, ``claim``, ``difference``, ``low``,
-            ``high``, ``finding``.
+        rows: see :func:`jitgym.enterprise.sensitivity.findings`.
         path: of the PNG.
     """
-    claims = [claim for claim in CLAIMS if any(row["claim"] == claim.name for row in rows)]
-    height = 1.2 + 0.34 * TOP_ASSUMPTIONS * ((len(claims) + 1) // 2)
-    _write(lambda figure: draw_sensitivity(figure, rows), path, (15.0, height))
+    n_rows = (len(_claims_of(rows)) + 1) // 2
+    _write(lambda figure: draw_sensitivity(figure, rows), path, (15.0, 1.0 + (0.32 * TOP_ASSUMPTIONS + 0.9) * n_rows))
 
 
 def draw_sensitivity(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
     """Draw the assumptions that move each claim most, as bars from one end of their range to the other."""
-    claims = [claim for claim in CLAIMS if any(row["claim"] == claim.name for row in rows)]
+    claims = _claims_of(rows)
     panels = np.atleast_1d(figure.subplots((len(claims) + 1) // 2, 2, squeeze=False)).ravel()
     for axes, claim in zip(panels, claims, strict=False):
-        own = [row for row in rows if row["claim"] == claim.name]
-        spans: dict[str, list[Mapping[str, Any]]] = {}
-        for row in own:
-            spans.setdefault(str(row["path"]), []).append(row)
-        top = sorted(spans, key=lambda path: -_reach(spans[path]))[:TOP_ASSUMPTIONS]
-        unit = _unit(max(abs(float(row["difference"])) for row in own))
-        for place, path in enumerate(top):
-            ends = [float(row["difference"]) / unit[0] for row in spans[path]]
-            turned = any(row["finding"] != "holds" for row in spans[path])
-            bar = {"color": COLOURS[1] if turned else COLOURS[4], "alpha": 0.75, "solid_capstyle": "butt"}
-            axes.plot(ends, [place] * len(ends), linewidth=7, **bar)
-            axes.plot(ends, [place] * len(ends), "|", color=INK, markersize=9)
-        axes.axvline(0, color=INK, linewidth=0.8)
-        axes.set_yticks(range(len(top)), top)
-        axes.invert_yaxis()
-        axes.set_title("\n".join(wrap(claim.sentence[0].upper() + claim.sentence[1:], TITLE)), fontsize=10.5)
-        told = f"{unit[1]}{' a year' if claim.result == 'economic_profit' else ''}"
-        axes.set_xlabel(f"difference, {told}" if told else "difference")
-        axes.grid(axis="x", color=FAINT, alpha=0.25, linewidth=0.6)
+        _draw_claim(axes, claim, [row for row in rows if row["claim"] == claim.name])
     for axes in panels[len(claims) :]:
         axes.set_visible(False)
+    from matplotlib.patches import Patch
+
+    handles = [Patch(color=colour, alpha=0.8, label=finding) for finding, colour in OF_FINDING.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
 
 
-def _reach(rows: Sequence[Mapping[str, Any]]) -> float:
-    """Return how far the ends of an assumption's range are apart in a claim."""
-    ends = [float(row["difference"]) for row in rows]
+def _claims_of(rows: Sequence[Mapping[str, Any]]) -> list[Claim | Lasting]:
+    return [claim for claim in CLAIMS if any(row["claim"] == claim.name for row in rows)]
+
+
+def _draw_claim(axes: Axes, claim: Claim | Lasting, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw a claim: for each assumption the value of the claim as it is, and with it moved."""
+    lasting = isinstance(claim, Lasting)
+    spans: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        spans.setdefault(str(row["path"]), []).append(row)
+    base = [float(row["difference"]) for row in spans.pop(AS_IT_IS.path, [])]
+    top = sorted(spans, key=lambda path: -_reach(spans[path], base, lasting))[:TOP_ASSUMPTIONS]
+    unit = (1.0, "months") if lasting else _unit(max(abs(float(row["difference"])) for row in rows))
+    for place, path in enumerate(top):
+        for row in spans[path]:
+            value, start = (_shown(x, lasting) / unit[0] for x in (float(row["difference"]), *(base or [0.0])))
+            bar: dict[str, Any] = {"color": OF_FINDING[row["finding"]], "alpha": 0.8, "solid_capstyle": "butt"}
+            axes.plot([start, value], [place] * 2, linewidth=7, **bar)
+            axes.plot([value], [place], "|", color=INK, markersize=9)
+    if isinstance(claim, Lasting):
+        axes.axvspan(claim.low, claim.high, color=FAINT, alpha=0.2, linewidth=0)
+    else:
+        axes.axvline(0, color=INK, linewidth=0.8)
+    axes.set_yticks(range(len(top)), [path.removeprefix("capabilities.") for path in top])
+    axes.invert_yaxis()
+    axes.set_title("\n".join(wrap(claim.sentence[0].upper() + claim.sentence[1:], TITLE)), fontsize=10.5)
+    per = " a year" if claim.result == PROFIT else ""
+    told = f"{headed(claim.result).partition(' (')[0]}, {unit[1]}{per}" if unit[1] != "months" else "months"
+    axes.set_xlabel(told.strip(", "))
+    axes.grid(axis="x", color=FAINT, alpha=0.25, linewidth=0.6)
+
+
+def _shown(value: float, lasting: bool) -> float:
+    """Return where a value is drawn: what lasts for ever stands at the end of the axis."""
+    return min(value, LONGEST) if lasting else value
+
+
+def _reach(rows: Sequence[Mapping[str, Any]], base: Sequence[float], lasting: bool) -> float:
+    """Return how far an assumption moves a claim."""
+    ends = [_shown(value, lasting) for value in (*base, *(float(row["difference"]) for row in rows))]
     return max(ends) - min(ends)

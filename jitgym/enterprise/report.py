@@ -40,7 +40,7 @@ def results_rows(study: Study) -> Iterator[dict[str, Any]]:
 def claims_rows(study: Study) -> Iterator[dict[str, Any]]:
     """Yield a row for every claim whose policies were run."""
     for claim in CLAIMS:
-        if {claim.better, claim.worse} <= set(study.runs):
+        if set(claim.policies) <= set(study.runs):
             finding, found = study.check(claim)
             yield {
                 "claim": claim.name,
@@ -142,11 +142,12 @@ def payback_rows(study: Study, base: str = BASE) -> Iterator[dict[str, Any]]:
         if name != base and base in study.runs:
             months = months_to_payback(run, study.runs[base], study.enterprise.periods_per_year)
             paid = months[np.isfinite(months)]
+            median = float(np.median(np.where(np.isfinite(months), months, np.inf)))
             yield {
                 "policy": name,
                 "against": base,
                 "paid back": len(paid) / len(months),
-                "median months": float(np.median(paid)) if len(paid) else "",
+                "median months": median if np.isfinite(median) else "",
             }
 
 
@@ -174,14 +175,14 @@ def _by_profit(study: Study) -> list[str]:
 
 
 def _results_table(study: Study) -> str:
-    heads = ["policy", *map(_headed, TOLD)]
+    heads = ["policy", *map(headed, TOLD)]
     rows = [[name, *(_told(study.results[name][result]) for result in TOLD)] for name in _by_profit(study)]
     return markdown_table(heads, rows)
 
 
 def _claims_table(study: Study) -> str:
     rows = [
-        [row["claim"], row["sentence"], row["finding"], _ranged(row), _headed(row["result"])]
+        [row["claim"], row["sentence"], row["finding"], ranged(row), headed(row["result"])]
         for row in claims_rows(study)
     ]
     return markdown_table(["claim", "what it says", "finding", "difference, 95 % interval", "in"], rows)
@@ -198,7 +199,7 @@ def _differences_table(study: Study, best: str) -> str:
         rows.append(
             [
                 name,
-                "" if one is None else _ranged(one),
+                "" if one is None else ranged(one),
                 "" if one is None else f"{100 * one['better in']:.0f} %",
                 "" if back is None else f"{100 * back['paid back']:.0f} %",
                 soon,
@@ -225,7 +226,7 @@ def _erosion_table(study: Study) -> str:
     rows = [
         [
             row["policy"],
-            _amount(row["peak"]),
+            amount(row["peak"]),
             f"{row['peak_month']:.0f}",
             "never" if np.isnan(row["half_months"]) else f"{row['half_months']:.0f}",
             "" if np.isnan(row["left"]) else f"{100 * row['left']:.0f} %",
@@ -235,32 +236,28 @@ def _erosion_table(study: Study) -> str:
     return markdown_table(["policy", "most", "in month", "half gone after months", "left at the end"], rows)
 
 
-def sensitivity_text(rows: list[Mapping[str, Any]]) -> str:
-    """Return in Markdown where a claim does not hold when an assumption is moved, and how far each moves the claims."""
-    flips = [row for row in rows if row["finding"] != "holds"]
-    told = [
-        [row["claim"], row["path"], f"{row['value']:g} ({row['usual']:g})", row["finding"], _amount(row["difference"])]
-        for row in flips
-    ]
-    return markdown_table(["claim", "assumption", "value (usual)", "finding", "difference a year"], told)
-
-
 def _told(values: Any) -> str:
     told = values[np.isfinite(values)]
     if len(told) < 2:
         return ""
     found = interval(told)
-    return f"{_amount(found.mean)} ± {_amount(found.high - found.mean)}"
+    return f"{amount(found.mean)} ± {amount(found.high - found.mean)}"
 
 
-def _headed(result: str) -> str:
+def headed(result: str) -> str:
+    """Return the head of a column of a result: its name and unit."""
+    if result not in RESULTS:
+        return result
     return f"{result.replace('_', ' ')} ({RESULTS[result][0]})"
 
 
-def _ranged(row: Mapping[str, Any]) -> str:
-    return f"{_amount(row['difference'])} [{_amount(row['low'])}, {_amount(row['high'])}]"
+def ranged(row: Mapping[str, Any]) -> str:
+    """Return a difference with its interval."""
+    return f"{amount(row['difference'])} [{amount(row['low'])}, {amount(row['high'])}]"
 
 
-def _amount(value: float) -> str:
+def amount(value: float) -> str:
     """Return a number with three to four digits: thousands with a separator."""
+    if not np.isfinite(value):
+        return "never"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -30,7 +30,7 @@ MEASURES: Final = {
     "visible": (
         "share",
         0.1,
-        "machine time lost in plain sight: stopped at a defect, starved at a stage under pull",
+        "machine time lost in plain sight: stopped at a defect, or starved at a stage under pull longer than the first",
     ),
 }
 """Measures of a line: unit, what they are divided by in the observation, and formula."""
@@ -49,8 +49,9 @@ class Review:
         self._slots_a_day = line.slots_per_step
         self._periods_per_year = enterprise.periods_per_year
         self._ideal = ideal_slots(line)
-        names = line.supplier_names
-        self._who = [[enterprise.supplier_of(i, name) for name in names] for i in range(self._n_lines)]
+        first = [i for i in range(len(line.stages)) if i not in line.followers]
+        self._entries = [[i for i in first if stage in line.path(i)] for stage in range(len(line.stages))]
+        self._supply = enterprise.supply
 
     def lines(self, ledger: Ledger, account: Account, pulled: Ints) -> Floats:
         """Return every measure of every line, ``(n_companies, n_lines, n_measures)``; 0 where there is nothing to tell.
@@ -66,7 +67,8 @@ class Review:
         made = total("finished") + total("scrapped")
         flawed = total("scrapped") + total("reworked") + total("returned")
         under_pull = (n_stages - 1 - np.arange(n_stages)) < pulled.reshape(-1, 1)
-        seen = (ledger["starved"] * under_pull).sum(axis=1) + ledger["stopped"].sum(axis=1)
+        own = np.maximum(0, ledger["starved"] - self._waited(ledger["starved"]))
+        seen = (own * under_pull).sum(axis=1) + ledger["stopped"].sum(axis=1)
         machine_slots = n_stages * slots
         in_line = (total("process_slots") + total("store_slots")) / slots
         values = {
@@ -85,15 +87,21 @@ class Review:
         found: Floats = np.nan_to_num(table).reshape(-1, self._n_lines, len(MEASURES))
         return found
 
+    def _waited(self, starved: Ints) -> Ints:
+        """Return how long the first stages before each waited, which is for suppliers alone, ``(n, n_stages)``."""
+        found = np.zeros_like(starved)
+        for stage, entries in enumerate(self._entries):
+            found[:, stage] = starved[:, entries].max(axis=1)
+        return found
+
     def suppliers(self, ledger: Ledger) -> Floats:
         """Return the share of units that each supplier delivered on time, ``(n_companies, n_suppliers)``; 1 of none."""
-        shape = (len(ledger) // self._n_lines, self._n_lines, len(self._who[0]))
+        shape = (len(ledger) // self._n_lines, self._n_lines, self._supply.shape[1])
         on_time, promised = ledger["delivered_on_time"].reshape(shape), ledger["promised"].reshape(shape)
         sums = np.zeros((2, len(on_time), self._n_suppliers))
-        for line, row in enumerate(self._who):
-            for place, supplier in enumerate(row):
-                sums[0, :, supplier] += on_time[:, line, place]
-                sums[1, :, supplier] += promised[:, line, place]
+        for (line, place), supplier in np.ndenumerate(self._supply):
+            sums[0, :, supplier] += on_time[:, line, place]
+            sums[1, :, supplier] += promised[:, line, place]
         return _or(ratio_of(sums[0], sums[1]), 1.0)
 
 

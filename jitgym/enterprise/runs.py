@@ -12,6 +12,7 @@ import numpy.typing as npt
 from jitgym.actions import ActionCodec
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import Enterprise
+from jitgym.enterprise.levers import LeverTable
 from jitgym.enterprise.money import COIN
 from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.sights import Overview
@@ -24,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 HELD_AFTER_YEARS: Final = 2
-"""When it is looked at what is left of the gains: so long after the last investment."""
+"""When it is looked at what is left of the gains: so long after the last thing that was introduced."""
 
 
 @runtime_checkable
@@ -61,6 +62,7 @@ class Run:
         discipline: the same shape.
         supplier_paid: what each supplier charged, ``(n, n_suppliers)``.
         supplier_units: what each delivered.
+        supplier_stock: what holding the stock of its items cost, capital included.
     """
 
     opening: Floats
@@ -84,6 +86,7 @@ class Run:
     discipline: npt.NDArray[np.float32]
     supplier_paid: Floats
     supplier_units: Floats
+    supplier_stock: Floats
 
     def measure(self, name: str) -> Floats:
         """Return a measure of the lines, ``(n, n_periods, n_lines)``."""
@@ -128,9 +131,8 @@ def run(
 def run_of(opening: Floats, rows: Sequence[Mapping[str, Any]]) -> Run:
     """Return the run that periods make, each as :func:`row_of` has it, after an opening ``(n,)``."""
     kept = {name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]}
-    kept["supplier_paid"], kept["supplier_units"] = (
-        kept[name].sum(axis=1) for name in ("supplier_paid", "supplier_units")
-    )
+    for name in ("supplier_paid", "supplier_units", "supplier_stock"):
+        kept[name] = kept[name].sum(axis=1)
     return Run(opening=opening, **kept)
 
 
@@ -159,6 +161,7 @@ def row_of(companies: Companies, period: Period) -> dict[str, Any]:
         "discipline": abilities.discipline.astype(np.float32),
         "supplier_paid": account.supplier_purchases / COIN,
         "supplier_units": account.supplier_units.astype(np.float64),
+        "supplier_stock": account.supplier_stock / COIN,
     }
 
 
@@ -175,7 +178,10 @@ RESULTS: Final = {
     "investment": ("money a year", "mean spending on improvement, roll-out and qualification"),
     "stages": ("share", "stages under pull at the end"),
     "capability": ("share", "mean of the lines' changeover, quality and maintenance at the end"),
-    "held": ("share", "of the working capital released by the last investment, what is left two years after"),
+    "held": (
+        "share",
+        "of the working capital released by the last roll-out step or qualification, what is left two years on",
+    ),
 }
 """What ten years come to: unit and formula."""
 
@@ -210,20 +216,25 @@ def results(run: Run, enterprise: Enterprise) -> dict[str, Floats]:
         "investment": run.investment.mean(axis=1) * year,
         "stages": run.stage[:, -1].mean(axis=1) / n_stages,
         "capability": run.capability[:, -1].mean(axis=1).astype(np.float64),
-        "held": held(run, year),
+        "held": held(run, enterprise),
     }
 
 
-def held(run: Run, periods_per_year: int) -> Floats:
-    """Return the share of the working capital released by the last investment that is left two years after it.
+def held(run: Run, enterprise: Enterprise) -> Floats:
+    """Return the share of the working capital released when the last thing was introduced that is left two years on.
 
-    Both are means of half a year. NaN: nothing was invested or released, or two years have not passed.
+    What is introduced is a stage of pull or an alternative supplier; upkeep and training are not. Both are means of
+    half a year. NaN: nothing was introduced or released, or two years have not passed.
     """
     n, horizon = run.investment.shape
-    half = max(1, periods_per_year // 2)
-    last = horizon - 1 - np.argmax(run.investment[:, ::-1] > 0, axis=1)
-    later = last + HELD_AFTER_YEARS * periods_per_year
-    fits = (run.investment > 0).any(axis=1) & (later + half <= horizon)
+    year = enterprise.periods_per_year
+    half = max(1, year // 2)
+    levers = LeverTable(enterprise)
+    stages = np.diff(run.stage, axis=1, prepend=np.int8(0)) > 0
+    introduced = np.any(stages, axis=2) | np.any(run.spent[:, :, levers.columns["alternative"]] > 0, axis=2)
+    last = horizon - 1 - np.argmax(introduced[:, ::-1], axis=1)
+    later = last + HELD_AFTER_YEARS * year
+    fits = introduced.any(axis=1) & (later + half <= horizon)
     means = np.cumsum(np.pad(run.working_capital, ((0, 0), (1, 0))), axis=1)
 
     def mean_from(at: Ints) -> Floats:
@@ -237,7 +248,11 @@ def held(run: Run, periods_per_year: int) -> Floats:
 
 
 def cost_of_ownership(run: Run, companies: Companies) -> dict[str, Floats]:
-    """Return what a unit of each supplier cost in all: price, development and qualification; ``(n,)`` by supplier."""
+    """Return what a unit of each supplier cost in all, ``(n,)`` by supplier.
+
+    That is its price, what was spent on its development and qualification, and what the stock of its items cost to
+    hold, capital included. What its lateness cost in service is not: no ledger tells it from other causes.
+    """
     names = companies.levers.names
     found = {}
     for place, supplier in enumerate(companies.enterprise.supplier_names):
@@ -245,7 +260,9 @@ def cost_of_ownership(run: Run, companies: Companies) -> dict[str, Floats]:
             names.index(f"{kind}[{supplier}]") for kind in ("develop", "alternative") if f"{kind}[{supplier}]" in names
         ]
         spent = run.spent[:, :, columns].sum(axis=(1, 2), dtype=np.float64)
-        found[supplier] = ratio_of(run.supplier_paid[:, place] + spent, run.supplier_units[:, place])
+        found[supplier] = ratio_of(
+            run.supplier_paid[:, place] + spent + run.supplier_stock[:, place], run.supplier_units[:, place]
+        )
     return found
 
 

@@ -6,16 +6,15 @@ with an interval. It holds, is turned round, or is not shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from jitgym.enterprise.company import Companies
-from jitgym.enterprise.constants import Dynamics, Planning, constants_of
-from jitgym.enterprise.description import Enterprise, load_enterprise
+from jitgym.enterprise.description import Enterprise
 from jitgym.enterprise.managers import manager
 from jitgym.enterprise.runs import Run, results, run
 from jitgym.errors import InputError
@@ -26,6 +25,8 @@ from jitgym.stats import Interval, bca
 Floats = npt.NDArray[np.float64]
 Finding = Literal["holds", "turned round", "not shown"]
 
+RESAMPLES: Final = 1000
+"""Of the companies, for the interval of a figure that is of their mean."""
 AT_ONCE: Final = 1000
 """Companies run together at most."""
 
@@ -40,28 +41,55 @@ class Claim:
     result: str
     sentence: str
 
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """Whose runs it is checked on."""
+        return (self.better, self.worse)
 
-CLAIMS: Final = (
-    Claim("technique", "never", "technique", "economic_profit", "pull as a technique alone earns less than push did"),
-    Claim("phased", "phased", "never", "economic_profit", "a phased roll-out with upkeep earns more than push"),
+
+@dataclass(frozen=True)
+class Lasting:
+    """Half of what a policy released is gone so many months after the most was: how few, and how many."""
+
+    name: str
+    policy: str
+    low: float
+    high: float
+    sentence: str
+    result: str = "months"
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """Whose runs it is checked on."""
+        return (self.policy,)
+
+
+PROFIT: Final = "economic_profit"
+CLAIMS: Final[tuple[Claim | Lasting, ...]] = (
+    Claim("technique", "never", "technique", PROFIT, "pull as a technique alone earns less than push did"),
+    Lasting("erosion", "technique", 12, 24, "half of what technique alone released is gone within 12 to 24 months"),
+    Claim("phased", "phased", "never", PROFIT, "a phased roll-out with upkeep earns more than push"),
+    Claim("big bang", "phased", "big bang", PROFIT, "phased earns more than big bang under the same budget"),
     Claim(
-        "big bang", "phased", "big bang", "economic_profit", "phased earns more than big bang under the same budget"
+        "readiness", "phased", "big bang in scope", PROFIT,
+        "on the same lines, phases and gates earn more than all at once",
     ),
+    Claim("scope", "big bang in scope", "big bang", PROFIT, "lumpy demand is better left under push"),
+    Claim("suppliers", "phased", "own lines only", PROFIT, "supplier development and a second source pay"),
     Claim(
-        "readiness", "phased", "big bang in scope", "economic_profit",
-        "phased earns more than big bang on the same lines",
-    ),
-    Claim("scope", "big bang in scope", "big bang", "economic_profit", "lumpy demand is better left under push"),
-    Claim(
-        "reliability", "maintenance first", "roll-out first", "economic_profit",
+        "reliability", "maintenance first", "roll-out first", PROFIT,
         "maintenance before roll-out earns more than after it",
     ),
-    Claim("reflex", "phased", "buffer reflex", "economic_profit", "cards put back after every bad month cost profit"),
+    Claim("reflex", "phased", "buffer reflex", PROFIT, "cards put back after every bad month cost profit"),
+    Claim("stock", "phased", "buffer reflex", "released", "cards put back after every bad month cost working capital"),
+    Claim(
+        "relief", "buffered kaizen", "lean kaizen", "fill_rate",
+        "where buffers cover problems, service is better, all else equal",
+    ),
     Claim(
         "trap", "lean kaizen", "buffered kaizen", "capability",
         "where buffers cover problems, capability ends lower, all else equal",
     ),
-    Claim("stock", "phased", "buffer reflex", "released", "cards put back after every bad month cost working capital"),
 )  # fmt: skip
 """What is claimed of the rules."""
 
@@ -84,8 +112,13 @@ class Study:
         """Return the paired difference between two policies in a result, with a BCa interval of 95 %."""
         return bca(self.results[one][result] - self.results[other][result])
 
-    def check(self, claim: Claim) -> tuple[Finding, Interval]:
-        """Return what becomes of a claim, and the difference."""
+    def check(self, claim: Claim | Lasting) -> tuple[Finding, Interval]:
+        """Return what becomes of a claim, and the difference, or the months."""
+        if isinstance(claim, Lasting):
+            months = half_gone(self.runs[claim.policy], self.enterprise.periods_per_year)
+            inside = claim.low <= months.low and months.high <= claim.high
+            outside = months.high < claim.low or months.low > claim.high
+            return ("holds" if inside else "turned round" if outside else "not shown"), months
         found = self.difference(claim.better, claim.worse, claim.result)
         return ("holds" if found.low > 0 else "turned round" if found.high < 0 else "not shown"), found
 
@@ -168,85 +201,37 @@ class Erosion:
 
 def erosion(run: Run, periods_per_year: int) -> Erosion:
     """Return how the released working capital of a policy lasts."""
-    gain = (run.opening[:, None] - run.working_capital).mean(axis=0)
+    gain = _gains(run).mean(axis=0)
     months = 12 / periods_per_year
     peak = int(gain.argmax())
-    month = (peak + 1) * months
-    if gain[peak] <= 0:
-        return Erosion(float(gain[peak]), month, np.nan, np.nan)
-    after = np.flatnonzero(gain[peak:] <= gain[peak] / 2)
-    half = float(after[0] * months) if len(after) else np.nan
-    return Erosion(float(gain[peak]), month, half, float(gain[-1] / gain[peak]))
+    left = float(gain[-1] / gain[peak]) if gain[peak] > 0 else np.nan
+    half = _half_gone(gain) * months
+    return Erosion(float(gain[peak]), (peak + 1) * months, half if np.isfinite(half) else np.nan, left)
 
 
-# -- sensitivity --
+def half_gone(run: Run, periods_per_year: int) -> Interval:
+    """Return the months from the most that was released until half of it was gone, on the mean over companies.
 
-SHOCK_RATES: Final = ("outage", "demand_shift", "escape", "budget_cut")
-HALF_AND_TWICE: Final = (0.5, 2.0)
-MONEY: Final = ("budget", "rollout", "overhead")
-PRICES: Final = ("backlog", "lost", "repair", "returned", "wip", "finished_goods")
-
-
-@dataclass(frozen=True)
-class Change:
-    """One assumption moved to one end of its range: its path in the description, the value, and that of the study."""
-
-    path: str
-    value: float
-    usual: float
-
-
-def changes(enterprise: Enterprise) -> Iterator[Change]:
-    """Yield assumptions, one at a time.
-
-    Every constant of ``Dynamics`` and ``Planning`` is moved to both ends of its range. What has no range of its own is
-    halved and doubled: how often each shock comes, money, prices and the cost of capital, where they are one number
-    and not 0. The best that a capability can do is moved by a quarter and a half of the way to its worst.
+    The interval is the bootstrap's, over companies; infinite where half stays, or nothing was released.
     """
-    for part, kind in (("dynamics", Dynamics), ("planning", Planning)):
-        own = getattr(enterprise, part)
-        for constant in constants_of(kind):
-            for value in (constant.low, constant.high):
-                yield Change(f"{part}.{constant.name}", value, getattr(own, constant.name))
-    for group, names in (("shocks", SHOCK_RATES), ("money", MONEY), ("line.prices", PRICES)):
-        for name in names:
-            path = f"{group}.{name}.per_year" if group == "shocks" else f"{group}.{name}"
-            usual = _at(enterprise, path)
-            if usual:
-                for times in HALF_AND_TWICE:
-                    yield Change(path, round(usual * times, 6), usual)
-    finance = enterprise.line.finance
-    if finance is not None:
-        for times in HALF_AND_TWICE:
-            yield Change("line.finance.capital_cost", finance.capital_cost * times, finance.capital_cost)
-    for capability, effects in enterprise.capabilities:
-        for i, effect in enumerate(effects):
-            best = effect.best
-            for value in (best + 0.25 * (effect.worst - best), best + 0.5 * (effect.worst - best)):
-                whole = effect.parameter.endswith("_slots")
-                yield Change(f"capabilities.{capability}.{i}.best", round(value) if whole else round(value, 6), best)
+    gains, months = _gains(run), 12 / periods_per_year
+    rng = np.random.default_rng(0)
+    n = len(gains)
+    picks = rng.multinomial(n, np.full(n, 1 / n), RESAMPLES) / n
+    drawn = np.sort([_half_gone(gain) * months for gain in picks @ gains])
+    low, high = (float(drawn[round(share * (RESAMPLES - 1))]) for share in (0.025, 0.975))
+    told = float(_half_gone(gains.mean(axis=0)) * months)
+    error = float(np.std(drawn)) if np.isfinite(drawn).all() else np.inf
+    return Interval(told, error, low, high)
 
 
-def _at(enterprise: Enterprise, path: str) -> float:
-    value: Any = enterprise
-    for step in path.split("."):
-        value = getattr(value, step)
-    return float(value) if not isinstance(value, tuple) else 0.0
+def _gains(run: Run) -> Floats:
+    """Return the working capital released since the start, ``(n, n_periods)``."""
+    return run.opening[:, None] - run.working_capital
 
 
-def changed(enterprise: Enterprise, change: Change) -> Enterprise:
-    """Return an enterprise with one assumption moved."""
-    description = enterprise.model_dump(mode="json")
-    *steps, last = change.path.split(".")
-    place: Any = description
-    for step in steps:
-        place = place[int(step)] if isinstance(place, list) else place[step]
-    place[last] = change.value
-    return load_enterprise(_without_none(description))
-
-
-def _without_none(value: Any) -> Any:
-    """Return a description without its empty keys, which mean the same as absent ones."""
-    if isinstance(value, dict):
-        return {key: _without_none(one) for key, one in value.items() if one is not None}
-    return [_without_none(one) for one in value] if isinstance(value, list) else value
+def _half_gone(gain: Floats) -> float:
+    """Return the periods from the most of a gain until half of it was gone; infinite where it never is."""
+    peak = int(gain.argmax())
+    after = np.flatnonzero(gain[peak:] <= gain[peak] / 2)
+    return float(after[0]) if gain[peak] > 0 and len(after) else np.inf

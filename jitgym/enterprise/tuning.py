@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import Enterprise
-from jitgym.enterprise.managers import MANAGERS, Manager, manager
+from jitgym.enterprise.manager import Manager
+from jitgym.enterprise.managers import MANAGERS, manager
 from jitgym.enterprise.runs import run
 from jitgym.scorecard import Floats
 from jitgym.search import Budget, Progress

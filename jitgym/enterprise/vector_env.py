@@ -78,9 +78,9 @@ class EnterpriseVectorEnv(gymnasium.vector.VectorEnv[Any, Any, Any]):
     def _checked_horizon(self, periods: int | None) -> int:
         longest = self.enterprise.horizon
         horizon = longest if periods is None else periods
-        if not 1 <= horizon <= longest:
-            raise InputError(f"horizon must be in 1..{longest} periods for {self.enterprise.name!r}, got {horizon}")
-        return horizon
+        if isinstance(horizon, bool) or not isinstance(horizon, (int, np.integer)) or not 1 <= horizon <= longest:
+            raise InputError(f"max_episode_steps must be an integer in 1..{longest}, got {horizon!r}")
+        return int(horizon)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None

@@ -24,8 +24,10 @@ from jitgym.errors import InputError
 from jitgym.files import nearest, read_yaml, scenario_folder
 from jitgym.web.lessons import COMPANY, Question
 
-OTHERS: Final = ("capability", "people", "discipline", "kaizen", "inventory")
-"""What may be claimed of besides measures and results; kaizen is what people close of the gap in a period."""
+OTHERS: Final = {
+    "capability": "share", "people": "share", "discipline": "share", "kaizen": "share a period", "inventory": "money",
+}  # fmt: skip
+"""What may be claimed of besides measures and results, and its unit; kaizen is what people close of the gap."""
 
 
 class _Part(BaseModel):

@@ -32,6 +32,8 @@ class Chronicle:
         companies: the company.
         opening: working capital at the start.
         stock: worth of the stock at the start.
+        people: capability of people at the start, of each line.
+        capability: of changeover, quality and maintenance at the start, mean of all lines.
         rows: what is kept of every period, see :func:`jitgym.enterprise.runs.row_of`.
         decisions: of every period, ``(n_levers,)``.
         news: of every period.
@@ -44,6 +46,7 @@ class Chronicle:
         self.opening = companies.state.balance.working_capital / COIN
         self.stock = float(companies.state.balance.inventory[0]) / COIN
         self.people = companies.state.abilities.lines[0, :, 3].copy()
+        self.capability = float(companies.state.abilities.lines[0, :, :3].mean())
         self._overview = Overview(companies)
         self.sight = self._overview.observe()
         self.rows: list[dict[str, Any]] = []

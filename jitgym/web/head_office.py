@@ -112,11 +112,11 @@ class HeadOffice:
             return self._tenures.get(key)
 
     def board(self) -> list[dict[str, Any]]:
-        """Return how all who have begun stand, the best first."""
+        """Return how all who have begun stand: what is the same game under the same luck together, the best first."""
         with self._lock:
             tenures = list(self._tenures.values())
         standing = [tenure.standing() for tenure in tenures if tenure.period > tenure.taken_over]
-        return sorted(standing, key=lambda one: -(one["profit"] or 0.0))
+        return sorted(standing, key=lambda one: (one["title"], int(one["seed"]), -(one["profit"] or 0.0)))
 
     def _of_company(self, wanted: CompanyWanted) -> Tenure:
         offer = self._offer(wanted.company)
@@ -132,7 +132,7 @@ class HeadOffice:
         # what answers claim is claimed of the company that comes with the package, and of rules as they are there
         offer = Offer(enterprise, agents=self.offers[case.company].agents if case.company in self.offers else {})
         seed = case.luck + self._seed if wanted.seed is None else wanted.seed
-        names = (*(part.rivals or offer.rivals), *offer.agents)
+        names = part.rivals or offer.names  # a task that names who runs beside is about these
         title = f"{case.title}: {part.title}"
         return self._tenure(offer, title, seed, part.periods, names, part.taken_over, case)
 

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from jitgym.actions import ActionCodec
+from jitgym.enterprise.capability import kaizen_pace
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.managers import manager
 from jitgym.enterprise.review import MEASURES
 from jitgym.enterprise.runs import RESULTS, Run, results, run
 from jitgym.seeds import seed_bank
 from jitgym.web.case import OTHERS, Case, CasePart, Change, Claim, Play
-from jitgym.web.trap import kaizen_pace
 
 
 class Scripted:
@@ -93,7 +93,7 @@ class Trials:
         if claim.what in RESULTS and claim.what not in MEASURES:
             return float(np.nanmean(results(done, enterprise)[claim.what]))
         if claim.what == "kaizen":
-            values = kaizen_pace(done.measure("visible"), done.people.astype(np.float64), enterprise)
+            values = kaizen_pace(enterprise, done.people.astype(np.float64), done.measure("visible"))
         elif claim.what == "inventory":
             return float(done.inventory[:, claim.from_ : claim.to].mean())
         elif claim.what in OTHERS:

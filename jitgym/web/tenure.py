@@ -274,20 +274,24 @@ class Tenure:
             others = [(rival.name, rival.chronicle) for rival in self.rivals if len(rival.chronicle) >= self.end]
             if self.earlier is not None and len(self.earlier) >= self.end:
                 others.append((BEFORE, self.earlier))
-            contenders = [Contender.of(name, years, self.end) for name, years in ((YOU, self.chronicle), *others)]
-            self._settled = self.tries, verdict(contenders, self.chronicle.companies)
+            everybody = ((YOU, self.chronicle), *others)
+            contenders = [Contender.of(name, years, self.end, self.taken_over) for name, years in everybody]
+            self._settled = self.tries, verdict(contenders, self.chronicle.companies, self.taken_over)
         return self._settled[1]
 
     def standing(self) -> dict[str, Any]:
-        """Return how it stands, for the board: means of the periods so far, beside the best of the others in them."""
+        """Return how it stands, for the board: means of the student's periods, beside the best of others in them."""
         with self._lock:
+            mine = slice(self.taken_over, self.period)
             at, year = self.period, self.chronicle.companies.enterprise.periods_per_year
 
             def a_year(rows: Sequence[dict[str, Any]]) -> float:
-                return float(sum(row["profit"] for row in rows)) / at * year
+                return float(sum(row["profit"] for row in rows)) / len(rows) * year
 
-            own, stock = self.chronicle.outline(at), self.chronicle.stock
-            others = [(a_year(r.chronicle.outline(at)), r.name) for r in self.rivals if len(r.chronicle) >= at > 0]
+            own, stock = self.chronicle.outline(at)[mine], self._stock_at_first
+            others = [
+                (a_year(r.chronicle.outline(at)[mine]), r.name) for r in self.rivals if len(r.chronicle) >= at and own
+            ]
             return {
                 "title": self.title,
                 "player": self.player,
@@ -297,9 +301,15 @@ class Tenure:
                 "tries": self.tries,
                 "profit": a_year(own) if own else None,
                 "best": None if not others else dict(zip(("profit", "name"), max(others), strict=True)),
-                "fill": sum(row["fill"] for row in own) / at if own else None,
+                "fill": sum(row["fill"] for row in own) / len(own) if own else None,
                 "stock": self.chronicle.shown[-1]["stock"] / stock if own and stock else None,
             }
+
+    @property
+    def _stock_at_first(self) -> float:
+        """Worth of the stock when the student began."""
+        shown = self.chronicle.shown
+        return float(shown[self.taken_over - 1]["stock"]) if self.taken_over else self.chronicle.stock
 
     def table(self) -> list[dict[str, Any]]:
         """Return every period in columns: what was decided and what it came to."""

@@ -37,7 +37,8 @@ class Contender:
         name: ``you`` or of a policy.
         run: its years.
         chronicle: as they were written down.
-        stock: worth of the stock in the last year, as a share of that at the start.
+        stock: worth of the stock in the last year, as a share of that when the student began.
+        capability: of changeover, quality and maintenance, mean of all lines, when the student began and at the end.
         results: see :data:`jitgym.enterprise.runs.RESULTS`.
     """
 
@@ -45,16 +46,22 @@ class Contender:
     run: Run
     chronicle: Chronicle
     stock: float
+    capability: tuple[float, float]
     results: dict[str, float]
 
     @classmethod
-    def of(cls, name: str, chronicle: Chronicle, end: int) -> Contender:
-        """Return a contender whose years up to an end are judged."""
+    def of(cls, name: str, chronicle: Chronicle, end: int, begin: int = 0) -> Contender:
+        """Return a contender whose years from a period on and up to an end are judged."""
         enterprise = chronicle.companies.enterprise
-        run = run_of(chronicle.opening, chronicle.rows[:end])
+        before = chronicle.rows[begin - 1] if begin else None
+        opening = chronicle.opening if before is None else before["working_capital"]
+        stock = chronicle.stock if before is None else float(before["inventory"][0])
+        run = run_of(opening, chronicle.rows[begin:end])
         found = {key: float(value[0]) for key, value in results(run, enterprise).items()}
         last = float(run.inventory[0, -enterprise.periods_per_year :].mean())
-        return cls(name, run, chronicle, last / chronicle.stock if chronicle.stock else math.nan, found)
+        first = chronicle.capability if before is None else float(before["capability"].mean())
+        able = first, float(run.capability[0, -1].mean())
+        return cls(name, run, chronicle, last / stock if stock else math.nan, able, found)
 
     @property
     def is_you(self) -> bool:
@@ -72,12 +79,13 @@ class Contender:
         return float(values.mean() if line is None else values[:, line].mean())
 
 
-def verdict(contenders: Sequence[Contender], companies: Companies) -> dict[str, Any]:
+def verdict(contenders: Sequence[Contender], companies: Companies, since: int = 0) -> dict[str, Any]:
     """Return what a page shows at the end.
 
     Args:
-        contenders: the student first.
+        contenders: the student first, all judged from the same period on.
         companies: one of their companies.
+        since: that period.
     """
     enterprise = companies.enterprise
     payback = _payback(contenders, enterprise)
@@ -93,8 +101,19 @@ def verdict(contenders: Sequence[Contender], companies: Companies) -> dict[str, 
         "bridge": _bridge(contenders, enterprise),
         "sentences": list(_sentences(contenders, companies, payback)),
         "truth": {one.name: one.chronicle.truth() for one in contenders},
-        "trap": buffer_trap(contenders[0].run, contenders[0].chronicle.people, enterprise),
+        "trap": buffer_trap(
+            _whole(contenders[0]),
+            contenders[0].chronicle.people,
+            enterprise,
+            {one.name: _whole(one) for one in contenders[1:]},
+            since,
+        ),
     }
+
+
+def _whole(one: Contender) -> Run:
+    """Return all years of a contender, also those before they are judged."""
+    return run_of(one.chronicle.opening, one.chronicle.rows[: len(one.chronicle)])
 
 
 def _number(value: float) -> float | None:
@@ -103,18 +122,23 @@ def _number(value: float) -> float | None:
 
 
 def _payback(contenders: Sequence[Contender], enterprise: Enterprise) -> list[float | None]:
-    """Return the months until each was ahead of the base for good; None: it is the base, or there is none."""
+    """Return the months until each was ahead of the base for good; None: it did the same, or there is no base."""
     base = next((one for one in contenders if one.name == BASE), None)
     if base is None:
         return [None] * len(contenders)
     year = enterprise.periods_per_year
-    return [None if one is base else float(months_to_payback(one.run, base.run, year)[0]) for one in contenders]
+
+    def months(one: Contender) -> float | None:
+        same = np.array_equal(one.run.economic_profit, base.run.economic_profit)
+        return None if same else float(months_to_payback(one.run, base.run, year)[0])
+
+    return [months(one) for one in contenders]
 
 
 def entries(run: Run, enterprise: Enterprise) -> dict[str, float]:
     """Return what economic profit is made of, money a year of the whole run; costs are negative.
 
-    The entries add up to the economic profit. Overhead is left out of none: it is among them, the same for all.
+    The entries add up to the economic profit.
     """
     year = enterprise.periods_per_year
     revenue, made, investment = (float(part.mean()) * year for part in (run.revenue, run.made, run.investment))
@@ -134,6 +158,7 @@ WHAT: Final = {
     "operating": "repairs, penalties, lost customers and storage",
     "improvement": "what was spent on improvement",
     "capital": "the cost of capital",
+    "overhead": "overhead, the same for all",
 }
 """What entries are called."""
 
@@ -141,7 +166,13 @@ WHAT: Final = {
 def _bridge(contenders: Sequence[Contender], enterprise: Enterprise) -> list[dict[str, Any]]:
     """Return the entries of everybody's economic profit, money a year."""
     found = [entries(one.run, enterprise) for one in contenders]
-    return [{"name": key, "label": label, "values": [round(one[key]) for one in found]} for key, label in WHAT.items()]
+    total = {
+        "name": "economic_profit",
+        "label": "economic profit",
+        "values": [round(sum(one.values())) for one in found],
+    }
+    rows = [{"name": key, "label": label, "values": [round(one[key]) for one in found]} for key, label in WHAT.items()]
+    return [*rows, total]
 
 
 def _sentences(
@@ -251,8 +282,8 @@ def _paid_back(contenders: Sequence[Contender], payback: Sequence[float | None])
 
 def _capability(you: Contender, winner: Contender) -> str:
     def risen(one: Contender) -> str:
-        capability = one.run.capability[0].mean(axis=1)
-        return f"from {capability[0]:.2f} to {capability[-1]:.2f}"
+        first, last = one.capability
+        return f"from {percent(first)} to {percent(last)}"
 
     text = f"The true capability of your lines - changeover, quality and maintenance, mean of all - went {risen(you)}"
     return f"{text}." if winner is you else f"{text}; that of {winner.name} {risen(winner)}."
