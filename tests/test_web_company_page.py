@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,15 +25,21 @@ PERIODS = 30
 OTHERS = {"small": small(), "lonely": lonely()}
 
 
-@pytest.fixture(scope="module")
-def server():
-    short = load_enterprise("components").model_copy(update={"horizon": PERIODS})
-    others = [Offer(load_enterprise({**company, "name": name})) for name, company in OTHERS.items()]
-    server = TeachingServer(Desk({}, companies=[Offer(short), *others]))
+@contextmanager
+def serving(*offers):
+    server = TeachingServer(Desk({}, companies=offers))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def server():
+    short = load_enterprise("components").model_copy(update={"horizon": PERIODS})
+    others = [Offer(load_enterprise({**company, "name": name})) for name, company in OTHERS.items()]
+    with serving(Offer(short), *others) as server:
+        yield server
 
 
 @pytest.fixture
@@ -419,13 +426,12 @@ def test_charts_can_be_read(page, server, width):
         assert width >= 1500 or page.evaluate(columns) <= 2
 
 
-def test_the_form_is_as_high_as_what_it_asks(page, server):
+def test_the_form_is_as_high_as_what_it_asks(page):
     page.set_viewport_size({"width": 1280, "height": 720})
-    page.goto(f"{server.url}#/company")
-    page.wait_for_selector("form")
-    heights = page.evaluate(
-        "[...document.querySelectorAll('form input, form button, form select')].map(e => e.offsetHeight)"
-    )
+    with serving(Offer(load_enterprise("components"))) as alone:  # less to ask than to tell beside it
+        page.goto(f"{alone.url}#/company")
+        page.wait_for_selector("form")
+        heights = page.evaluate("[...document.querySelectorAll('form input, form button')].map(e => e.offsetHeight)")
     assert max(heights) <= 36
 
 
@@ -539,6 +545,25 @@ def test_cards_are_put_back_only_where_they_had_been_taken_out(page, server):
     assert [title for title in titles if title.startswith(("year 1, period 2", "year 1, period 4"))][:2] == [
         "year 1, period 2: 8 added", "year 1, period 4: 16 cards of each product put back",
     ]  # fmt: skip
+
+
+def test_cards_of_a_predecessor_are_not_marked_as_the_students(page, server):
+    page.goto(server.url)
+    marks = (
+        "async (takenOver) => { const { Timeline } = await import('/company_charts.js');"
+        "const rows = [2, 5, 2, 4].map((cards) => ({ cards: [cards], stage: [1] }));"
+        "const firm = { lines: ['x'], stages: ['a'], per_year: 2, taken_over: takenOver,"
+        " levers: [{ kind: 'cards', unit: 4 }] };"
+        "const drawn = new Timeline(firm);"
+        "drawn.show(['you', 'earlier', 'phased'].map((look) => ({ name: look, look, rows })), 4, [6]);"
+        "return [...drawn.element.querySelectorAll('.put-back')].map((mark) => mark.textContent); }"
+    )
+    first, later = (
+        "year 1, period 2: 12 cards of each product put back",
+        "year 2, period 2: 8 cards of each product put back",
+    )
+    assert page.evaluate(marks, 0) == [first, later] * 3
+    assert page.evaluate(marks, 2) == [later, later, first, later]  # the rule beside them did decide
 
 
 def test_everybody_can_be_told_apart_in_the_light_and_in_the_dark():

@@ -163,7 +163,7 @@ export class Firm {
     this._lock();
   }
 
-  /** Show that time cannot pass now; a button that were disabled would lose the focus. */
+  /** Show that time cannot pass now; a disabled button would lose the focus. */
   _lock() {
     this.buttons.forEach((button) => button.setAttribute("aria-disabled", this.busy || this.rows.length >= this.end));
   }
