@@ -44,7 +44,7 @@ def test_a_class_sees_it_on_the_luck_of_the_case(place):
 
 
 def test_what_answers_say_of_money():
-    """Pull everywhere costs several times its cards in profit every year; phased pays back in nine months, or twelve."""
+    """Pull everywhere costs several times its cards in profit every year; phased pays back within nine or so."""
     year = COMPONENTS.periods_per_year
     pushed, pulled = (many(1).of(name) for name in ("never", "technique"))
     a_year = year * (pushed.economic_profit - pulled.economic_profit).mean()

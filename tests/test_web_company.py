@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import dataclasses
 import io
 import itertools
 import json
@@ -17,6 +18,7 @@ from commands import run as command
 from enterprises import LINE, SMALL, small
 from test_web_server import ask, serving
 
+from jitgym.enterprise.capability import kaizen_pace
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import load_enterprise
 from jitgym.enterprise.levers import BACK, HOLD, NEXT, PILOT
@@ -30,7 +32,7 @@ from jitgym.web.head_office import HeadOffice
 from jitgym.web.news import FILL, Situation, news_of, percent
 from jitgym.web.rivals import Offer, Race
 from jitgym.web.server import TeachingServer
-from jitgym.web.trap import buffer_trap, kaizen_pace
+from jitgym.web.trap import _put_back, buffer_trap
 from jitgym.web.verdict import Contender, entries, verdict
 
 COMPONENTS = load_enterprise("components")
@@ -247,7 +249,32 @@ def test_several_students_do_not_disturb_each_other(office):
     rivals = {one["name"]: sum(row["profit"] for row in one["rows"]) / 15 * 13 for one in settled(ann)["rivals"]}
     best = {row["player"]: row["best"] for row in office.board()}["Ann"]
     assert best == {"name": max(rivals, key=rivals.get), "profit": pytest.approx(max(rivals.values()))}
-    assert [row["profit"] for row in office.board()] == sorted((row["profit"] for row in office.board()), reverse=True)
+    games = [
+        [row["profit"] for row in own]
+        for _, own in itertools.groupby(office.board(), lambda row: (row["title"], row["seed"]))
+    ]
+    assert all(own == sorted(own, reverse=True) for own in games)
+    assert len(games) == len({(row["title"], row["seed"]) for row in office.board()}), "the same game stands together"
+
+
+def test_a_student_who_took_over_is_judged_by_their_own_years(office):
+    """Task three: what the predecessor did in four years is neither on the board nor in the verdict."""
+    place, part = next((n, part) for n, part in enumerate(load_case().parts) if part.taken_over)
+    tenure = office.begin({"part": place})
+    let(tenure, part.periods, decided(tenure))
+    shown, since = settled(tenure), part.taken_over.periods
+    row = next(one for one in office.board() if one["title"] == tenure.title)
+    own = tenure.chronicle.outline(part.periods)[since:]
+    assert row["profit"] == pytest.approx(sum(one["profit"] for one in own) / len(own) * 13)
+    assert row["fill"] == pytest.approx(np.mean([one["fill"] for one in own]))
+    assert row["stock"] == tenure.chronicle.shown[-1]["stock"] / tenure.chronicle.shown[since - 1]["stock"]
+    found = {one["name"]: one["values"][0] for one in shown["verdict"]["results"]}
+    assert found["economic_profit"] == pytest.approx(row["profit"], rel=1e-4)
+    began, ended = (float(tenure.chronicle.rows[n]["capability"].mean()) for n in (since - 1, -1))
+    told = {one["about"]: one["text"] for one in shown["verdict"]["sentences"]}["What was really so"]
+    assert f"from {percent(began)} to {percent(ended)}" in told
+    assert len(shown["verdict"]["trap"]["lines"][0]["cards"]) == part.periods, "the whole story is drawn"
+    assert all(occasion["period"] >= since for occasion in shown["verdict"]["trap"]["occasions"])
 
 
 def test_what_there_is_not(office):
@@ -502,6 +529,17 @@ def test_who_does_the_same_comes_to_the_same(ended):
     said = {one["about"]: one["text"] for one in verdict([twin, never], never.chronicle.companies)["sentences"]}
     assert "came to the same" in said["Who won"]
     assert said["Why"] == "You did what never did, and nothing differs."
+    found = verdict([twin, never], never.chronicle.companies)
+    assert (found["payback"], found["payback_same"]) == ([None, None], [True, False])
+    assert "Payback" not in said
+
+
+def test_what_economic_profit_is_made_of_is_told_with_its_sum(ended):
+    *parts, total = verdict(ended, ended[0].chronicle.companies)["bridge"]
+    assert [row["name"] for row in parts] == ["margin", "operating", "improvement", "capital", "overhead"]
+    for k, one in enumerate(ended):
+        assert total["values"][k] == round(one.results["economic_profit"])
+        assert sum(row["values"][k] for row in parts) == pytest.approx(total["values"][k], abs=3)
 
 
 def test_the_buffer_trap_is_where_cards_were_put_back(ended):
@@ -512,8 +550,33 @@ def test_the_buffer_trap_is_where_cards_were_put_back(ended):
     assert occasion["text"].startswith("Year 7, period 3: you put 36 cards of each product back at shafts.")
     visible = you.run.measure("visible")[0, :, 0]
     assert occasion["visible"] == pytest.approx([visible[67:80].mean(), visible[80:93].mean()])
-    assert occasion["visible"][1] < occasion["visible"][0]
+    assert (occasion["back"], occasion["against"]) == (True, None)
+    assert "Luck changed too" in occasion["text"]
     assert buffer_trap(never.run, never.chronicle.people, COMPONENTS)["occasions"] == []
+    assert buffer_trap(you.run, you.chronicle.people, COMPONENTS, since=81)["occasions"] == []
+
+
+def test_the_buffer_trap_is_held_against_who_kept_the_cards_under_the_same_luck(ended):
+    you, never = ended
+    cards = you.run.cards.copy()
+    cards[0, 80:, 0] = 1
+    lean = dataclasses.replace(you.run, cards=cards)
+    leaner = dataclasses.replace(lean, cards=np.zeros_like(cards))
+    others = {"never": never.run, "leaner": leaner, "lean": lean}
+    (occasion,) = buffer_trap(you.run, you.chronicle.people, COMPONENTS, others)["occasions"]
+    assert occasion["against"] == "lean", "as many stages under pull, and of fewer cards the most"
+    assert occasion["visible"][0] == occasion["visible"][1]
+    assert "with lean, who had fewer cards and the same luck" in occasion["text"]
+
+
+def test_cards_that_had_never_been_taken_out_are_not_put_back():
+    stage = np.ones(40, dtype=int)
+    cards = np.full(40, 8)
+    cards[10:] = 10
+    assert _put_back(cards, stage, 8) == [(10, False)]
+    cards[5:8], cards[20:25], cards[25:] = 8, 4, 9
+    assert _put_back(cards, stage, 8) == [(10, False), (25, True)]
+    assert _put_back(cards, np.zeros(40, dtype=int), 8) == []
 
 
 def test_the_pace_of_kaizen_is_that_of_the_company(template):
@@ -524,7 +587,7 @@ def test_the_pace_of_kaizen_is_that_of_the_company(template):
     before = companies.state.abilities.lines[0].copy()
     period = companies.step(companies.levers.at_rest)
     visible = period.measures[0, :, list(MEASURES).index("visible")]
-    pace = kaizen_pace(visible, before[:, 3], COMPONENTS)
+    pace = kaizen_pace(COMPONENTS, before[:, 3], visible)
     gained = (companies.state.abilities.lines[0, :, :3] - before[:, :3]) / (1 - before[:, :3])
     assert (pace > 0).all()
     np.testing.assert_allclose(gained, np.tile(pace[:, None], 3), rtol=1e-9)

@@ -97,6 +97,7 @@ def verdict(contenders: Sequence[Contender], companies: Companies, since: int = 
         ],
         "stock": [_number(one.stock) for one in contenders],
         "payback": [None if months is None else _number(months) for months in payback],
+        "payback_same": [one.name != BASE and months is None for one, months in zip(contenders, payback, strict=True)],
         "payback_base": BASE if any(one.name == BASE for one in contenders) else None,
         "bridge": _bridge(contenders, enterprise),
         "sentences": list(_sentences(contenders, companies, payback)),

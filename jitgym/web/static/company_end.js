@@ -19,6 +19,7 @@ function results(verdict, looks) {
   const months = verdict.names.map((name, k) => {
     const value = verdict.payback[k];
     if (name === base) return "–";
+    if (verdict.payback_same[k]) return "the same";
     return value === null ? "not yet" : value === 0 ? "at once" : String(Math.round(value));
   });
   return html("div", { class: "scroll" }, html("table", { class: "kpis" },
@@ -33,7 +34,7 @@ function bridge(verdict, looks) {
   return html("div", { class: "scroll" }, html("table", { class: "kpis" },
     html("caption", {}, "What economic profit is made of, money a year"),
     html("thead", {}, html("tr", {}, html("th", { scope: "col" }, ""), verdict.names.map((name, k) => html("th", { scope: "col", class: `w-${looks[k]}` }, name)))),
-    html("tbody", {}, verdict.bridge.map(({ label, values }) => html("tr", {}, html("th", { scope: "row" }, label), values.map((value) => html("td", {}, money(value))))))));
+    html("tbody", {}, verdict.bridge.map(({ name, label, values }) => html("tr", { class: name === "economic_profit" ? "total" : null }, html("th", { scope: "row" }, label), values.map((value) => html("td", {}, money(value))))))));
 }
 
 function trap(verdict, perYear) {

@@ -57,10 +57,18 @@ export async function casePage(app, visit, part, key) {
 /** How those who run companies stand, best first; a part of the board. */
 export function companyBoard(rows) {
   if (!rows.length) return null;
-  const head = ["who", "company", "luck", "periods", "tries", "economic profit a year", "the best of the others", "fill rate %", "stock, of the start %"];
+  const head = ["who", "periods", "tries", "economic profit a year", "the best of the others", "fill rate %", "stock, of the start %"];
+  // what is not the same game under the same luck cannot be compared
+  const games = rows.reduce((found, one) => found.set(gameOf(one), [...(found.get(gameOf(one)) ?? []), one]), new Map());
   return html("section", {}, html("h2", {}, "Companies"), html("div", { class: "scroll" }, html("table", { class: "kpis wide" },
     html("thead", {}, html("tr", {}, head.map((text) => html("th", { scope: "col" }, text)))),
-    html("tbody", {}, rows.map((one) => html("tr", {},
-      html("th", { scope: "row" }, one.player || "–"), html("td", {}, one.title), html("td", {}, one.seed), html("td", {}, `${one.period} of ${one.end}`), html("td", {}, String(one.tries)),
-      html("td", {}, money(one.profit)), html("td", {}, one.best ? `${one.best.name} ${money(one.best.profit)}` : "–"), html("td", {}, number(one.fill * 100)), html("td", {}, one.stock === null ? "–" : number(one.stock * 100))))))));
+    [...games].map(([game, own]) => html("tbody", {},
+      html("tr", {}, html("th", { scope: "rowgroup", colspan: head.length, class: "game" }, game)),
+      own.map((one) => html("tr", {},
+        html("th", { scope: "row" }, one.player || "–"), html("td", {}, `${one.period} of ${one.end}`), html("td", {}, String(one.tries)),
+        html("td", {}, money(one.profit)), html("td", {}, one.best ? `${one.best.name} ${money(one.best.profit)}` : "–"), html("td", {}, number(one.fill * 100)), html("td", {}, one.stock === null ? "–" : number(one.stock * 100))))))));
+}
+
+function gameOf({ title, seed }) {
+  return `${title}, luck ${seed}`;
 }
