@@ -64,10 +64,10 @@ ENTERPRISE: Final = (
     ("capabilities/maintenance/repair_finish assembly/*", "0.05..0.5", ASSUMED),
     (
         "capabilities/supplier/on_time/*",
-        "0.5..0.99",
+        "0.4..0.99",
         ASSUMED + "; one effort gains 6 to 15 % (Handfield, summary of Krause & Handfield's studies)",
     ),
-    ("capabilities/supplier/catch_up/*", "0.03..0.5", ASSUMED),
+    ("capabilities/supplier/catch_up/*", "0.005..0.5", ASSUMED + ": late by a day to five weeks"),
     ("capabilities/disruption/job_finish/*", "0.6..1", ASSUMED + "; that there is a dip: Pil & MacDuffie 1996"),
     ("start_cards", "–", ASSUMED + ": traditional push with high buffers"),
     ("money/budget", "0.3 to 2 % of revenue a year", ASSUMED),

@@ -554,6 +554,7 @@ def test_the_buffer_trap_is_where_cards_were_put_back(ended):
     assert "Luck changed too" in occasion["text"]
     assert buffer_trap(never.run, never.chronicle.people, COMPONENTS)["occasions"] == []
     assert buffer_trap(you.run, you.chronicle.people, COMPONENTS, since=81)["occasions"] == []
+    json.dumps(trap)  # a page is sent it
 
 
 def test_the_buffer_trap_is_held_against_who_kept_the_cards_under_the_same_luck(ended):

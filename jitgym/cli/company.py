@@ -257,7 +257,7 @@ def sensitivity_command(
     context: typer.Context,
     enterprise: EnterpriseArgument = "components",
     rules_from: RulesOption = None,
-    seeds: Annotated[int, typer.Option(help="Companies for each change.")] = 200,
+    seeds: Annotated[int, typer.Option(help="Companies for each change.")] = 128,
     seed: SeedOption = 0,
     threads: ThreadsOption = 1,
     out: Annotated[

@@ -30,7 +30,7 @@ MEASURES: Final = {
     "visible": (
         "share",
         0.1,
-        "machine time lost in plain sight: stopped at a defect, or starved at a stage under pull longer than the first",
+        "machine time lost in plain sight: stopped at a defect, or starved under pull longer than the first stage",
     ),
 }
 """Measures of a line: unit, what they are divided by in the observation, and formula."""

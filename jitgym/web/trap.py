@@ -83,7 +83,7 @@ def _put_back(cards: npt.NDArray[Any], stage: npt.NDArray[Any], start: int) -> l
     for period in range(LEAST, len(cards) - LEAST + 1):
         if cards[period] > cards[period - 1] and stage[period - 1] > 0:
             if period - last > LEAST:
-                found.append((period, max(start, int(cards[:period].max())) > cards[period - 1]))
+                found.append((period, max(start, int(cards[:period].max())) > int(cards[period - 1])))
             last = period
     return found
 

@@ -66,7 +66,7 @@ export function companyBoard(rows) {
       html("tr", {}, html("th", { scope: "rowgroup", colspan: head.length, class: "game" }, game)),
       own.map((one) => html("tr", {},
         html("th", { scope: "row" }, one.player || "–"), html("td", {}, `${one.period} of ${one.end}`), html("td", {}, String(one.tries)),
-        html("td", {}, money(one.profit)), html("td", {}, one.best ? `${one.best.name} ${money(one.best.profit)}` : "–"), html("td", {}, number(one.fill * 100)), html("td", {}, one.stock === null ? "–" : number(one.stock * 100))))))));
+        html("td", {}, money(one.profit)), html("td", {}, one.best ? `${one.best.name} ${money(one.best.profit)}` : "–"), html("td", {}, number(one.fill * 100)), html("td", {}, one.stock === null ? "–" : number(one.stock * 100)))))))));
 }
 
 function gameOf({ title, seed }) {
