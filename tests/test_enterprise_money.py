@@ -137,6 +137,11 @@ class Book:
         assert {name: int(getattr(account, name)[which]) for name in mine} == mine
         assert int(account.operating[which].sum()) == costs
         assert whole(account.supplier_purchases[which]) == [charged["mill"], charged["shop"]]
+        held = sum(  # at 0.0625 a unit and slot, and a tenth of its worth a year of 80 slots, by units delivered
+            np.array(taken[n]) / max(1, sum(taken[n])) * int(ledger["item_slots"][n][0]) * (625 + BAR * 0.1 / 80)
+            for n in self.lines
+        )
+        assert account.supplier_stock[which] == pytest.approx(held[[PLACES.index("mill"), PLACES.index("shop")]], abs=2)
         assert sum(whole(account.line_revenue[which])) == revenue
         assert sum(whole(account.line_inventory[which])) == now
         assert int(period.working_capital[which]) == self.capital
