@@ -39,7 +39,7 @@ def main() -> None:
         page.set_viewport_size({"width": 1360, "height": 850})
         page.goto(f"{server.url}#/case/{TASK}")
         for line in ("shafts", "housings", "covers"):
-            page.get_by_label(f"{line}: safety cards of each product").fill("10")
+            page.get_by_label(f"{line}: safety cards of each product").fill("15")
         page.get_by_label("stop at bad luck").uncheck()
         page.get_by_role("button", name="Let a year pass").click()
         expect(page.locator(".co-when")).to_contain_text("65 of 104")
