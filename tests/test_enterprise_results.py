@@ -78,7 +78,7 @@ def test_gains_of_technique_alone_are_half_gone_within_one_to_two_years_and_thos
     for name, own in fresh().runs.items():
         lasts, stored = erosion(own, year), next(row for row in rows("study/erosion.csv") if row["policy"] == name)
         assert np.isnan(lasts.half_months) == (stored["half_months"] == "nan"), name
-    technique, phased = erosion(fresh().runs["technique"], year), erosion(fresh().runs["phased"], year)
+    technique, phased = erosion(fresh().runs["by the book"], year), erosion(fresh().runs["phased"], year)
     assert 12 <= technique.half_months <= 24
     assert np.isnan(phased.half_months)
     assert phased.left > 0.9

@@ -1,6 +1,6 @@
-"""Rules that are there to show one thing: what comes first, what buffers do to improvement, what suppliers are worth.
+"""Rules that are there to show one thing, and are not tuned.
 
-They are not tuned.
+What comes first, what buffers do to improvement, what suppliers are worth, how the gains of a technique last.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
+from jitgym.enterprise.basics import Technique
 from jitgym.enterprise.manager import Manager, Memory
 from jitgym.enterprise.outlook import Draft, Outlook
 from jitgym.enterprise.programmes import Phased
@@ -119,5 +120,13 @@ class OwnLinesOnly(Phased):
         return np.zeros(len(self._enterprise.suppliers), dtype=bool)
 
 
-EXPERIMENTS: Final = (MaintenanceFirst, RolloutFirst, LeanKaizen, BufferedKaizen, OwnLinesOnly)
+class ByTheBook(Technique):
+    """Pull as a technique, and half of the buffer taken out at once: what a book on it says."""
+
+    name = "by the book"
+    does = "as technique, with half of the safety cards of the start"
+    numbers_of = None
+
+
+EXPERIMENTS: Final = (ByTheBook, MaintenanceFirst, RolloutFirst, LeanKaizen, BufferedKaizen, OwnLinesOnly)
 """The rules of this module."""

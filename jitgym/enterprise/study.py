@@ -67,7 +67,7 @@ class Lasting:
 PROFIT: Final = "economic_profit"
 CLAIMS: Final[tuple[Claim | Lasting, ...]] = (
     Claim("technique", "never", "technique", PROFIT, "pull as a technique alone earns less than push did"),
-    Lasting("erosion", "technique", 12, 24, "half of what technique alone released is gone within 12 to 24 months"),
+    Lasting("erosion", "by the book", 12, 24, "half of what pull by the book released is gone in 12 to 24 months"),
     Claim("phased", "phased", "never", PROFIT, "a phased roll-out with upkeep earns more than push"),
     Claim("big bang", "phased", "big bang", PROFIT, "phased earns more than big bang under the same budget"),
     Claim(
