@@ -49,6 +49,15 @@ def test_the_stored_manager_beats_the_best_rule_on_fresh_seeds() -> None:
     assert fresh().difference("PPO", best).low > 0
 
 
+@pytest.mark.parametrize("name", ["phased", "PPO"])
+def test_lumpy_demand_is_left_under_push_by_the_rule_and_by_the_manager(name: str) -> None:
+    stages, spares = fresh().runs[name].stage[:, -1], FIRM.line_names.index("spares")
+    assert (stages[:, spares] > 0).mean() < 0.05
+    assert (np.delete(stages, spares, axis=1) == len(FIRM.line.stages)).mean() > 0.95
+    stored = {row["line"]: float(row["under pull"]) for row in rows("study/lines.csv") if row["policy"] == name}
+    assert stored["spares"] < 0.05
+
+
 @pytest.mark.parametrize("name", [claim.name for claim in CLAIMS if isinstance(claim, Claim)])
 def test_claims_are_those_of_the_stored_study(name: str) -> None:
     claim = next(claim for claim in CLAIMS if claim.name == name)
