@@ -48,7 +48,7 @@ def some_rows(spread: float = 1000.0) -> list[dict[str, Any]]:
     """Rows of a sensitivity: ten assumptions, of which the k-th moves every claim k times as far; one turns one."""
     return [
         {
-            "claim": claim.name, "path": f"dynamics.assumption_{k}" if k else "", "told": f"{end}",
+            "claim": claim.name, "path": f"lines.*.demand.negative_binomial.spread_{k}" if k else "", "told": f"{end}",
             "difference": 20_000 + k * end * spread,
             "finding": "turned round" if (claim.name, k, end) == ("trap", 9, -1) else "holds",
         }
@@ -139,12 +139,14 @@ def test_a_claim_shows_what_moves_it_most_first_from_what_it_is_to_what_it_becom
     figure = figure_of(lambda figure: plots.draw_sensitivity(figure, some_rows()), (15.0, 18.0))
     panels = dict(zip([claim.name for claim in CLAIMS], figure.axes, strict=False))
     trap = bars_of(panels["trap"])
-    assert list(trap) == [f"dynamics.assumption_{k}" for k in range(9, 3, -1)]
-    ends = sorted(tuple(bar.get_xdata()) for bar in trap["dynamics.assumption_9"])
+    assert list(trap) == [f"lines.demand.negative_binomial.spread_{k}" for k in range(9, 3, -1)]
+    ends = sorted(tuple(bar.get_xdata()) for bar in trap["lines.demand.negative_binomial.spread_9"])
     assert ends == [pytest.approx((20, 11)), pytest.approx((20, 29))], "thousands, from 20"
     colours = {bar.get_color() for bars in trap.values() for bar in bars}
     assert colours == {plots.OF_FINDING["holds"], plots.OF_FINDING["turned round"]}
-    (turned,) = [b for b in trap["dynamics.assumption_9"] if b.get_color() == plots.OF_FINDING["turned round"]]
+    (turned,) = [
+        b for b in trap["lines.demand.negative_binomial.spread_9"] if b.get_color() == plots.OF_FINDING["turned round"]
+    ]
     assert turned.get_xdata()[1] == pytest.approx(11)
     assert not any(axes.get_visible() for axes in figure.axes[len(CLAIMS) :])
 

@@ -48,7 +48,7 @@ LEFT_OUT: Final = tuple(kind.name for kind in EXPERIMENTS)
 """Rules that are there to show one thing: they are compared in the tables, and would only crowd a figure."""
 UNITS: Final = ((1e9, "thousand million"), (1e6, "million"), (1e3, "thousand"), (1.0, ""))
 """What money is told in, by its size."""
-TITLE: Final = 58
+TITLE: Final = 44
 """Letters of a line of a title."""
 OF_FINDING: Final = {"holds": COLOURS[4], "not shown": COLOURS[3], "turned round": COLOURS[1]}
 """Colour of a bar by what becomes of the claim at its end."""
@@ -137,7 +137,7 @@ def draw_sensitivity(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
         axes.set_visible(False)
     from matplotlib.patches import Patch
 
-    handles = [Patch(color=colour, alpha=0.8, label=finding) for finding, colour in OF_FINDING.items()]
+    handles = [Patch(color=colour, label=finding) for finding, colour in OF_FINDING.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
 
 
@@ -155,16 +155,16 @@ def _draw_claim(axes: Axes, claim: Claim | Lasting, rows: Sequence[Mapping[str, 
     top = sorted(spans, key=lambda path: -_reach(spans[path], base, lasting))[:TOP_ASSUMPTIONS]
     unit = (1.0, "months") if lasting else _unit(max(abs(float(row["difference"])) for row in rows))
     for place, path in enumerate(top):
-        for row in spans[path]:
+        for row in sorted(spans[path], key=lambda row: -_reach([row], base, lasting)):  # the shorter over the longer
             value, start = (_shown(x, lasting) / unit[0] for x in (float(row["difference"]), *(base or [0.0])))
-            bar: dict[str, Any] = {"color": OF_FINDING[row["finding"]], "alpha": 0.8, "solid_capstyle": "butt"}
+            bar: dict[str, Any] = {"color": OF_FINDING[row["finding"]], "solid_capstyle": "butt"}
             axes.plot([start, value], [place] * 2, linewidth=7, **bar)
             axes.plot([value], [place], "|", color=INK, markersize=9)
     if isinstance(claim, Lasting):
         axes.axvspan(claim.low, claim.high, color=FAINT, alpha=0.2, linewidth=0)
     else:
         axes.axvline(0, color=INK, linewidth=0.8)
-    axes.set_yticks(range(len(top)), [path.removeprefix("capabilities.") for path in top])
+    axes.set_yticks(range(len(top)), [path.replace("capabilities.", "").replace(".*", "") for path in top], fontsize=9)
     axes.invert_yaxis()
     axes.set_title("\n".join(wrap(claim.sentence[0].upper() + claim.sentence[1:], TITLE)), fontsize=10.5)
     per = " a year" if claim.result == PROFIT else ""
