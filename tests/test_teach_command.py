@@ -8,14 +8,17 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 from commands import run
 
-from jitgym.cli.teach import compared_policies
+from jitgym.cli.teach import compared_policies, with_manager
+from jitgym.enterprise.description import load_enterprise
 from jitgym.errors import InputError
 from jitgym.scenario import load_scenario
 from jitgym.web.desk import Desk
+from jitgym.web.rivals import Offer
 
 
 def started(*arguments):
@@ -96,3 +99,11 @@ def test_what_cannot_be_replayed(arguments, message, tmp_path):
     failed = run("replay", "four_stage", *arguments, "--out", tmp_path / "r.html", code=2)
     assert message in failed.output.replace("\n", " ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_learned_manager_runs_beside_students_once():
+    stored = Path(__file__).parent.parent / "benchmarks" / "results" / "enterprise" / "manager"
+    offer = with_manager(Offer.of(load_enterprise("components")), stored)
+    assert offer.names == ("never", "technique", "phased", "PPO")
+    assert with_manager(offer, stored).names == (*offer.names, "PPO (manager)")
+    assert offer.does("PPO") == "a learned agent"
