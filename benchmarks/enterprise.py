@@ -36,7 +36,7 @@ PHASES = {
     "troubles and audits": ("strike", "shocks.py"),
     "parameters of the lines": ("_set_parameters", "period.py"),
     "observation": ("observe", "sights.py"),
-    "the rule": ("predict", "managers.py"),
+    "the rule": ("predict", "manager.py"),
 }
 """Functions that the profile tells of: name and file."""
 
