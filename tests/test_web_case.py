@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 from commands import run as command
-from test_web_company import COMPONENTS, decided, let, settled
+from tenures import COMPONENTS, decided, let, settled
 
 from jitgym.enterprise.runs import months_to_payback
 from jitgym.errors import InputError

@@ -1,10 +1,8 @@
-"""The company that students run: tenures, rivals, news, verdicts, and what the server says of them."""
+"""The company that students run: tenures, rivals, and what the server says of them."""
 
 from __future__ import annotations
 
-import copy
 import csv
-import dataclasses
 import io
 import itertools
 import json
@@ -15,28 +13,22 @@ import time
 import numpy as np
 import pytest
 from commands import run as command
-from enterprises import LINE, SMALL, small
+from enterprises import small
+from tenures import COMPONENTS, SHORT, begun, column, decided, let, lonely, settled
 from test_web_server import ask, serving
 
-from jitgym.enterprise.capability import kaizen_pace
 from jitgym.enterprise.company import Companies
 from jitgym.enterprise.description import load_enterprise
-from jitgym.enterprise.levers import BACK, HOLD, NEXT, PILOT
+from jitgym.enterprise.levers import HOLD, NEXT, PILOT
 from jitgym.enterprise.managers import manager
-from jitgym.enterprise.review import MEASURES
-from jitgym.enterprise.runs import months_to_payback, results, run
+from jitgym.enterprise.runs import results, run
 from jitgym.errors import InputError
 from jitgym.web.case import load_case
-from jitgym.web.chronicle import Chronicle
 from jitgym.web.head_office import HeadOffice
-from jitgym.web.news import FILL, Situation, news_of, percent
+from jitgym.web.news import percent
 from jitgym.web.rivals import Offer, Race
 from jitgym.web.server import TeachingServer
-from jitgym.web.trap import _put_back, buffer_trap
-from jitgym.web.verdict import Contender, entries, verdict
-
-COMPONENTS = load_enterprise("components")
-SHORT = COMPONENTS.model_copy(update={"horizon": 20})
+from jitgym.web.verdict import Contender
 
 
 @pytest.fixture(scope="module")
@@ -47,45 +39,6 @@ def office():
 @pytest.fixture(scope="module")
 def template():
     return Companies(COMPONENTS, 1)
-
-
-@pytest.fixture
-def firm(template):
-    companies = template.copy()
-    companies.reset(np.array([5], dtype=np.uint64))
-    return companies
-
-
-def begun(office, **wanted):
-    return office.begin({"company": "components", **wanted})
-
-
-def column(tenure, name):
-    return tenure.chronicle.companies.levers.column(name)
-
-
-def decided(tenure, **values):
-    """Return the decisions as they stand with some levers set, ``rollout_shafts=1``."""
-    decisions = tenure.desired.tolist()
-    for name, value in values.items():
-        kind, _, who = name.partition("_")
-        decisions[column(tenure, f"{kind}[{who}]")] = value
-    return decisions
-
-
-def let(tenure, periods, decisions=None, **more):
-    wanted = tenure.desired.tolist() if decisions is None else decisions
-    tenure.command({"do": "run", "periods": periods, "decisions": wanted, **more})
-
-
-def settled(tenure):
-    """Return what is shown once the rivals are as far."""
-    for _ in range(400):
-        shown = tenure.shown()
-        if not shown["late"]:
-            return shown
-        time.sleep(0.02)
-    raise AssertionError("the rivals are late")
 
 
 # -- tenures --
@@ -295,17 +248,6 @@ def test_those_left_alone_longest_make_room(monkeypatch):
     assert [office.tenure(one.key) is one for one in (first, second, third)] == [True, False, True]
 
 
-def lonely():
-    """A company of one line and one product, without suppliers."""
-    line = copy.deepcopy(LINE)
-    for key in ("items", "suppliers", "products"):
-        del line[key]
-    del line["stages"][0]["setup"]
-    line["finance"] = {**line["finance"], "price": 100, "material": 0}
-    capabilities = {**SMALL["capabilities"], "supplier": [], "changeover": []}
-    return {**small(), "line": line, "suppliers": [], "lines": [{"name": "x"}], "capabilities": capabilities}
-
-
 @pytest.mark.parametrize("description", [small(), lonely()], ids=["small", "lonely"])
 def test_other_companies_go_to_their_end(description):
     enterprise = load_enterprise(description)
@@ -378,220 +320,6 @@ def test_an_unknown_rival_is_a_fault_that_is_told(template):
         time.sleep(0.01)
     assert "rivals must be of never, " in rival.fault
     assert "did you mean 'phased'?" in rival.fault
-
-
-# -- news --
-
-
-def told(firm, decisions=None, **trouble):
-    """Return the news of a period in which some troubles came to stand as told."""
-    before = Situation.of(firm)
-    for name, (place, value) in trouble.items():
-        getattr(firm.state.trouble, name)[0, place] = value
-    chosen = firm.levers.at_rest if decisions is None else decisions
-    return [(news.tone, news.text) for news in news_of(firm, before, chosen)]
-
-
-def test_troubles_are_told_in_words_when_they_come_and_go(firm):
-    assert told(firm) == []
-    assert told(firm, outage=(0, 3)) == [("bad", "The foundry is down: it delivers nothing.")]
-    assert told(firm, outage=(0, 2)) == told(firm, outage=(0, 1)) == []
-    assert told(firm, outage=(0, 0)) == [("good", "The foundry delivers again.")]
-    assert told(firm, outage=(2, 3))[0] == ("neutral", "The second foundry is down; you have no orders there yet.")
-    assert told(firm, outage=(2, 0)) == []  # it delivers nothing to who has not qualified it
-    firm.state.waiting[0, 2] = 0
-    assert told(firm, outage=(2, 3)) == [("bad", "The second foundry is down: it delivers nothing.")]
-    assert told(firm, outage=(2, 0)) == [("good", "The second foundry delivers again.")]
-    assert told(firm, shift=(1, 0.85)) == [("neutral", "Demand of housings fell to 0.85 times that of the start.")]
-    assert told(firm, shift=(1, 1.1)) == [("neutral", "Demand of housings rose to 1.10 times that of the start.")]
-    assert told(firm, escape=(2, 1)) == [("bad", "A bad lot at covers: many more defects than usual.")]
-    assert told(firm, escape=(2, 1)) != []  # the last is over, and another begins
-    assert told(firm, escape=(2, 0)) == []
-    before = Situation.of(firm)
-    firm.state.trouble.cut[0] = 13
-    firm.state.measures[0, 3, FILL] = 0.5
-    news = news_of(firm, before, firm.levers.at_rest)
-    assert [one.tone for one in news] == ["pain", "bad"]
-    assert news[0].text.startswith("Customers of spares wait: 50\N{NO-BREAK SPACE}% were served from stock")
-    assert news[1].text == "Headquarters cut the budget for improvement to 30\N{NO-BREAK SPACE}%."
-
-
-def test_news_of_a_run_are_those_of_the_luck(template):
-    """Whatever is decided: told from what happens, and checked against the draws."""
-    firms = [template.copy(), template.copy()]
-    heard = []
-    for k, companies in enumerate(firms):
-        companies.reset(np.array([9], dtype=np.uint64))
-        chronicle = Chronicle(companies)
-        decisions = companies.levers.at_rest
-        decisions[companies.levers.columns["cards"]] = 3 * k
-        for _ in range(60):
-            chronicle.step(decisions)
-        heard.append([[n.text for n in news if n.tone in ("bad", "good", "neutral")] for news in chronicle.news])
-    assert heard[0] == heard[1]
-    assert sum(map(len, heard[0])) > 3
-
-
-def test_what_became_of_decisions_is_told(office):
-    tenure = begun(office, seed=2)
-    kinds = ("changeover", "quality", "maintenance", "training")
-    everything = {f"{kind}_{line}": 4 for kind in kinds for line in SHORT.line_names}
-    let(tenure, 1, decided(tenure, rollout_shafts=PILOT, alternative_second_foundry=1, **everything))
-    texts = {news.text: news.tone for news in tenure.chronicle.news[0]}
-    assert texts["Shafts: assembly is under pull."] == "own"
-    unpaid = "No money was left to qualify the second foundry: it takes 180,000 at once. "
-    assert texts[f"{unpaid}Ask for less elsewhere and save for some periods first."] == "short"
-    share = re.search(r"The budget reached for (\d+)\s% of what was to be invested", " ".join(texts))
-    asked = 16 * 4 * 1500
-    assert int(share[1]) == round(100 * (450_000 / 13 - 5_000) / asked)
-    let(tenure, 1, decided(tenure, rollout_shafts=BACK))
-    assert "Shafts went back to push at all stages." in [news.text for news in tenure.chronicle.news[1]]
-
-
-def of_money(tenure):
-    """Return the news of money of every period."""
-    return [
-        [news.text for news in news if news.tone == "short" or "budget" in news.text] for news in tenure.chronicle.news
-    ]
-
-
-def test_a_shortage_that_stays_is_told_once_and_when_it_ends(office):
-    tenure = begun(office, seed=2)
-    much = {f"training_{line}": 4 for line in SHORT.line_names} | {f"quality_{line}": 4 for line in SHORT.line_names}
-    let(tenure, 4, decided(tenure, alternative_second_foundry=1, **much))
-    first, *others = of_money(tenure)
-    assert [text.partition(" ")[0] for text in first] == ["No", "The"]
-    assert others == [[], [], []]
-    let(tenure, 1, decided(tenure, alternative_second_foundry=0, **dict.fromkeys(much, 1)))
-    assert of_money(tenure)[-1] == ["The budget reaches again for all that is to be invested."]
-    let(tenure, 1)
-    assert of_money(tenure)[-1] == []
-    let(tenure, 5, decided(tenure, **much))
-    let(tenure, 4, decided(tenure, **{**much, **{f"changeover_{line}": 4 for line in SHORT.line_names}}))
-    later = [text for news in of_money(tenure)[6:] for text in news]
-    shares = [int(re.search(r"reached for (\d+)", text)[1]) for text in later]
-    assert 1 < len(shares) < 5
-    assert all(after < before - 9 for before, after in itertools.pairwise(shares))
-
-
-# -- the end --
-
-
-@pytest.fixture(scope="module")
-def ended(template):
-    """Two who went to the end: one who put cards back on a line under pull, and never."""
-    mine, never = template.copy(), template.copy()
-    chronicles = []
-    for companies in (mine, never):
-        companies.reset(np.array([1], dtype=np.uint64))
-        chronicles.append(Chronicle(companies))
-    levers = mine.levers
-    decisions = levers.at_rest
-    for name, value in {"training": 4, "maintenance": 2, "cards": 1}.items():
-        for line in ("shafts", "spares"):
-            decisions[levers.column(f"{name}[{line}]")] = value
-    for period in range(130):
-        order = PILOT if period == 20 else NEXT if 20 < period < 24 else HOLD
-        decisions[levers.column("rollout[shafts]")] = decisions[levers.column("rollout[spares]")] = order
-        if period == 80:
-            decisions[levers.column("cards[shafts]")] = 10
-        chronicles[0].step(decisions)
-        chronicles[1].step(levers.at_rest)
-    return [Contender.of(name, years, 130) for name, years in zip(("you", "never"), chronicles, strict=True)]
-
-
-def test_the_entries_add_up_to_the_economic_profit(ended):
-    for one in ended:
-        assert sum(entries(one.run, COMPONENTS).values()) == pytest.approx(one.results["economic_profit"], rel=1e-9)
-        assert entries(one.run, COMPONENTS)["improvement"] == pytest.approx(-one.results["investment"])
-
-
-def test_the_sentences_say_what_the_figures_say(ended):
-    you, never = ended
-    found = verdict(ended, you.chronicle.companies)
-    said = {sentence["about"]: sentence["text"] for sentence in found["sentences"]}
-    best = max(ended, key=lambda one: one.results["economic_profit"])
-    assert said["Who won"].startswith(f"{best.name.capitalize()} ")
-    assert f"your lines held {percent(you.stock)}" in said["Stock"]
-    assert f"never {percent(never.stock)}" in said["Stock"]
-    assert you.stock == pytest.approx(you.run.inventory[0, -13:].mean() / you.chronicle.stock)
-    months = float(months_to_payback(you.run, never.run, 13)[0])
-    assert (f"after {months:.0f} months" in said["Payback"]) == np.isfinite(months)
-    assert "You put spares under pull, though its demand does not suit" in said["Your lines"]
-    assert [row["values"][0] for row in found["results"] if row["name"] == "turns"] == [
-        pytest.approx(you.results["turns"], abs=1e-5)
-    ]
-
-
-def test_who_does_the_same_comes_to_the_same(ended):
-    never = ended[1]
-    twin = Contender.of("you", never.chronicle, 130)
-    said = {one["about"]: one["text"] for one in verdict([twin, never], never.chronicle.companies)["sentences"]}
-    assert "came to the same" in said["Who won"]
-    assert said["Why"] == "You did what never did, and nothing differs."
-    found = verdict([twin, never], never.chronicle.companies)
-    assert (found["payback"], found["payback_same"]) == ([None, None], [True, False])
-    assert "Payback" not in said
-
-
-def test_what_economic_profit_is_made_of_is_told_with_its_sum(ended):
-    *parts, total = verdict(ended, ended[0].chronicle.companies)["bridge"]
-    assert [row["name"] for row in parts] == ["margin", "operating", "improvement", "capital", "overhead"]
-    for k, one in enumerate(ended):
-        assert total["values"][k] == round(one.results["economic_profit"])
-        assert sum(row["values"][k] for row in parts) == pytest.approx(total["values"][k], abs=3)
-
-
-def test_the_buffer_trap_is_where_cards_were_put_back(ended):
-    you, never = ended
-    trap = buffer_trap(you.run, you.chronicle.people, COMPONENTS)
-    (occasion,) = trap["occasions"]
-    assert (occasion["line"], occasion["period"], occasion["more"]) == ("shafts", 80, 36)
-    assert occasion["text"].startswith("Year 7, period 3: you put 36 cards of each product back at shafts.")
-    visible = you.run.measure("visible")[0, :, 0]
-    assert occasion["visible"] == pytest.approx([visible[67:80].mean(), visible[80:93].mean()])
-    assert (occasion["back"], occasion["against"]) == (True, None)
-    assert "Luck changed too" in occasion["text"]
-    assert buffer_trap(never.run, never.chronicle.people, COMPONENTS)["occasions"] == []
-    assert buffer_trap(you.run, you.chronicle.people, COMPONENTS, since=81)["occasions"] == []
-    json.dumps(trap)  # a page is sent it
-
-
-def test_the_buffer_trap_is_held_against_who_kept_the_cards_under_the_same_luck(ended):
-    you, never = ended
-    cards = you.run.cards.copy()
-    cards[0, 80:, 0] = 1
-    lean = dataclasses.replace(you.run, cards=cards)
-    leaner = dataclasses.replace(lean, cards=np.zeros_like(cards))
-    others = {"never": never.run, "leaner": leaner, "lean": lean}
-    (occasion,) = buffer_trap(you.run, you.chronicle.people, COMPONENTS, others)["occasions"]
-    assert occasion["against"] == "lean", "as many stages under pull, and of fewer cards the most"
-    assert occasion["visible"][0] == occasion["visible"][1]
-    assert "with lean, who had fewer cards and the same luck" in occasion["text"]
-
-
-def test_cards_that_had_never_been_taken_out_are_not_put_back():
-    stage = np.ones(40, dtype=int)
-    cards = np.full(40, 8)
-    cards[10:] = 10
-    assert _put_back(cards, stage, 8) == [(10, False)]
-    cards[5:8], cards[20:25], cards[25:] = 8, 4, 9
-    assert _put_back(cards, stage, 8) == [(10, False), (25, True)]
-    assert _put_back(cards, np.zeros(40, dtype=int), 8) == []
-
-
-def test_the_pace_of_kaizen_is_that_of_the_company(template):
-    """Without money and at the start nothing fades: what a period gains is kaizen alone."""
-    companies = template.copy()
-    companies.reset(np.array([3], dtype=np.uint64))
-    companies.state.abilities.lines[:, :, 3] = 0.6
-    before = companies.state.abilities.lines[0].copy()
-    period = companies.step(companies.levers.at_rest)
-    visible = period.measures[0, :, list(MEASURES).index("visible")]
-    pace = kaizen_pace(COMPONENTS, before[:, 3], visible)
-    gained = (companies.state.abilities.lines[0, :, :3] - before[:, :3]) / (1 - before[:, :3])
-    assert (pace > 0).all()
-    np.testing.assert_allclose(gained, np.tile(pace[:, None], 3), rtol=1e-9)
 
 
 # -- the server --

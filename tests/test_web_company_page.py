@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from browser import contrast, watch
 from enterprises import small
-from test_web_company import lonely
+from tenures import lonely
 
 from jitgym.enterprise.description import load_enterprise
 from jitgym.web.case import load_case

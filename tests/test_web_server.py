@@ -145,22 +145,24 @@ def test_other_methods_are_refused_in_json(server, method):
     assert headers["Connection"] == "close"
 
 
-def test_a_head_gets_no_body(server):
+def answered(server, sent):
+    """Return all that comes back for what is sent as it is."""
     with socket.create_connection(server.server_address, timeout=10) as connection:
-        connection.sendall(b"HEAD / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        connection.sendall(sent)
         answer = b""
         while part := read(connection):
             answer += part
+    return answer
+
+
+def test_a_head_gets_no_body(server):
+    answer = answered(server, b"HEAD / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 405 ")
     assert answer.endswith(b"\r\n\r\n")
 
 
 def test_nonsense_is_refused_in_json(server):
-    with socket.create_connection(server.server_address, timeout=10) as connection:
-        connection.sendall(b"what is this\r\n\r\n")
-        answer = b""
-        while part := read(connection):
-            answer += part
+    answer = answered(server, b"what is this\r\n\r\n")
     assert json.loads(answer.rpartition(b"\r\n\r\n")[2])["error"]
 
 

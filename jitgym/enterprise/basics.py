@@ -37,10 +37,5 @@ class Technique(Manager):
         return (self._level("cards", self._enterprise.start_cards // 2),)
 
     def _decide(self, see: Outlook, draft: Draft, number: Mapping[str, Ints], memory: Memory) -> None:
-        lines = self._scope(see.line("stage").shape)
-        draft.set("cards", np.where(lines, number["cards"], self._enterprise.start_cards))
-        draft.set("rollout", self._next(see, lines))
-
-    def _scope(self, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-        """Return the lines that are put under pull, ``(n_companies, n_lines)``."""
-        return np.ones(shape, dtype=bool)
+        draft.set("cards", number["cards"])
+        draft.set("rollout", self._next(see, np.ones(see.line("stage").shape, dtype=bool)))

@@ -64,7 +64,7 @@ class CardFormula:
         mean = self._duration(parameters, "job", i * self._line.n_products + p, job)
         if stage.failure is None:
             return mean
-        rate = self._hazards[i] * self._value(parameters, "hazard", i, 1.0)
+        rate = self._hazards[i] * self.value(parameters, "hazard", i, 1.0)
         return mean * (1 + rate * self._duration(parameters, "repair", i, stage.failure.repair))
 
     def setup(self, parameters: Floats, i: int) -> Floats:
@@ -77,11 +77,11 @@ class CardFormula:
     def _duration(self, parameters: Floats, kind: str, place: int, usual: Duration) -> Floats:
         if usual.table is not None:
             return np.full(len(parameters), usual.mean)
-        slots = self._value(parameters, f"{kind}_slots", place, usual.slots)
-        return slots - 1 + 1 / self._value(parameters, f"{kind}_finish", place, usual.finish)
+        slots = self.value(parameters, f"{kind}_slots", place, usual.slots)
+        return slots - 1 + 1 / self.value(parameters, f"{kind}_finish", place, usual.finish)
 
-    def _value(self, parameters: Floats, kind: str, place: int, usual: float) -> Floats:
-        """Return a parameter of every line where it varies, else the scenario's value."""
+    def value(self, parameters: Floats, kind: str, place: int, usual: float) -> Floats:
+        """Return a parameter of every line where it varies, else its usual value, ``(n,)``."""
         column = self._columns.get((kind, place))
         return np.full(len(parameters), usual) if column is None else parameters[:, column]
 

@@ -80,7 +80,6 @@ class Planner:
         self._serves = self._items_served()
         self._item_of = np.array([line.item_names.index(s.item) for s in line.suppliers], dtype=np.intp)
         self._leads: Floats = np.array([s.lead_time for s in line.suppliers], dtype=np.float64)
-        self._varied = {(entry.parameter, entry.place): c for c, entry in enumerate(simulator.varied)}
 
     def _items_served(self) -> Floats:
         """Return which products need an item, ``(n_products, n_items)``."""
@@ -136,11 +135,10 @@ class Planner:
         return late
 
     def _of_suppliers(self, parameters: Floats, kind: str) -> Floats:
-        """Return a parameter of every supplier, where it does not vary that of the line, ``(n, n_suppliers)``."""
-        values = np.tile([float(getattr(s, kind)) for s in self._line.suppliers], (len(parameters), 1))
-        for (parameter, place), column in self._varied.items():
-            if parameter == kind:
-                values[:, place] = parameters[:, column]
+        """Return a parameter of every supplier, ``(n, n_suppliers)``."""
+        values = np.empty((len(parameters), len(self._line.suppliers)))
+        for place, supplier in enumerate(self._line.suppliers):
+            values[:, place] = self._formula.value(parameters, kind, place, getattr(supplier, kind))
         return values
 
     def _levels(self, forecast: Floats, full: npt.NDArray[np.bool_], extra: Ints, shares: Floats, late: Floats) -> Ints:

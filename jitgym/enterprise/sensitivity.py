@@ -7,11 +7,13 @@ from typing import Any, Final
 
 from jitgym.enterprise.assumptions import AS_IT_IS, Change, changed
 from jitgym.enterprise.description import Enterprise
-from jitgym.enterprise.report import amount, headed, ranged
+from jitgym.enterprise.report import amount, claims_rows, headed, ranged
 from jitgym.enterprise.study import CLAIMS, rules, study
 from jitgym.files import markdown_table
 
 FINDINGS: Final = ("holds", "not shown", "turned round")
+FOUND: Final = ("claim", "finding", "difference", "low", "high")
+"""What is kept of a claim's row."""
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -29,17 +31,8 @@ def findings(
     """
     wanted = dict.fromkeys(policy for claim in CLAIMS for policy in claim.policies)
     done = study(changed(enterprise, change), rules({name: numbers[name] for name in wanted}), n_seeds, seed)
-    for claim in CLAIMS:
-        finding, found = done.check(claim)
-        yield {
-            "path": change.path,
-            "told": change.told,
-            "claim": claim.name,
-            "finding": finding,
-            "difference": found.mean,
-            "low": found.low,
-            "high": found.high,
-        }
+    for row in claims_rows(done):
+        yield {"path": change.path, "told": change.told, **{key: row[key] for key in FOUND}}
 
 
 def sensitivity_text(rows: Rows, enterprise: Enterprise, n_seeds: int, command: str) -> str:
